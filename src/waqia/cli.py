@@ -1,0 +1,121 @@
+"""The command `waqia`: read articles, or whole files of them. Data goes to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import waqia
+from waqia import batch, html
+from waqia.errors import RecordError, WaqiaError
+from waqia.labels import LabelSet
+from waqia.reader import Reader
+from waqia.schema import Incident, Participant, Reading, dump_row
+
+BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
+CONTEXT = 30  # characters shown on either side of a trigger
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code: 0 ok, 1 failure, 2 usage or configuration, 3 bad data, 4 artefact missing or damaged."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        reader = Reader.load(args.artefact, threads=args.threads)
+        return _batch(args, reader) if args.command == "batch" else _read(args, reader)
+    except WaqiaError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has gone: end quietly
+        return 1
+    except OSError as error:
+        print(f"{error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="waqia", description=waqia.__doc__)
+    parser.add_argument("--version", action="version", version=f"waqia {waqia.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    read = commands.add_parser("read", help="read text files and show their incidents")
+    read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text file, or - for standard input")
+    read.add_argument("--format", choices=("text", "json", "html"), default="text", help="(default: %(default)s)")
+    many = commands.add_parser("batch", help="read every row of a JSONL file; killed runs go on where they stopped")
+    many.add_argument("source", type=Path, metavar="IN", help="JSONL with id and text; other fields are carried along")
+    many.add_argument("target", type=Path, metavar="OUT", help="JSONL to write")
+    for command in (read, many):
+        command.add_argument("--artefact", type=Path, help="artefact folder (default: the one in the package)")
+        command.add_argument("--threads", type=int, help="threads of ONNX Runtime (default: its own choice)")
+    return parser
+
+
+def _read(args: argparse.Namespace, reader: Reader) -> int:
+    code = 0
+    for path in args.paths:
+        try:
+            text = _text(path)
+        except (RecordError, OSError) as error:
+            message = str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}"
+            print(message, file=sys.stderr)
+            code = 3
+            continue
+        reading = reader.read(text)
+        sys.stdout.write(_shown(args.format, "" if path == "-" else path, text, reading, reader.labels))
+    sys.stdout.flush()
+    return code
+
+
+def _text(path: str) -> str:
+    raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from error
+
+
+def _shown(form: str, path: str, text: str, reading: Reading, labels: LabelSet) -> str:
+    if form == "json":
+        return dump_row({"path": path or "-", **reading.to_dict()}) + "\n"
+    if form == "html":
+        return html.page(text, reading, labels, title=Path(path).name)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    lines = "\n".join(_lines(path or "-", text, reading, labels))
+    return (lines if colour else lines.replace(BOLD, "").replace(DIM, "").replace(PLAIN, "")) + "\n"
+
+
+def _lines(path: str, text: str, reading: Reading, labels: LabelSet) -> Iterator[str]:
+    windows = f"{reading.windows} window{'s' if reading.windows != 1 else ''}"
+    yield f"{BOLD}{path}{PLAIN}: {len(reading.incidents)} incidents in {windows}" + (f"; error: {reading.error}" if reading.error else "")
+    for number, incident in enumerate(reading.incidents, 1):
+        yield from ("", *_incident(number, incident, text, labels))
+
+
+def _incident(number: int, incident: Incident, text: str, labels: LabelSet) -> Iterator[str]:
+    status = "" if incident.status == next(iter(labels.statuses)) else f" [{incident.status} {labels.statuses[incident.status].ar}]"
+    score = "" if incident.score is None else f" {incident.score:.2f}"
+    yield f"{number}. {BOLD}{incident.type}{PLAIN} {labels.incident_types[incident.type].ar}{status}{score}"
+    trigger = incident.trigger
+    before, after = text[max(0, trigger.start - CONTEXT) : trigger.start], text[trigger.end : trigger.end + CONTEXT]
+    yield f"   {DIM}…{_flat(before)}{PLAIN}{BOLD}[{_flat(trigger.text)}]{PLAIN}{DIM}{_flat(after)}…{PLAIN}"
+    yield from (_participant(p, labels) for p in incident.participants)
+
+
+def _participant(p: Participant, labels: LabelSet) -> str:
+    sector = f" {p.sector}" if p.sector else ""
+    return f"   {p.role + sector:<15} {_flat(p.text)}  {DIM}({labels.roles[p.role].ar}, {p.start}:{p.end}){PLAIN}"
+
+
+def _flat(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def _batch(args: argparse.Namespace, reader: Reader) -> int:
+    outcome = batch.run(args.source, args.target, reader)
+    print(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}), file=sys.stderr)
+    return 3 if outcome.errors else 0

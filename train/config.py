@@ -1,0 +1,140 @@
+"""Configurations of a fine-tuning run: one complete YAML file, every key required, unknown ones refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from waqia.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """Part of a configuration: frozen, no key left to chance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Part):
+    """A JSONL file of records, read `repeat` times an epoch."""
+
+    path: Path
+    repeat: Count
+
+
+class RandomEncoder(Part):
+    """A BERT with random weights and a vocabulary learnt from the training texts: for tests and for measuring what pretraining brings."""
+
+    layers: Count
+    width: Count
+    attention_heads: Count
+    intermediate: Count
+    vocabulary: Count
+    positions: Count
+
+
+class Windows(Part):
+    """See waqia.windows.WindowSettings."""
+
+    max_tokens: Annotated[int, Field(ge=16)]
+    overlap: Annotated[int, Field(ge=0)]
+
+
+class HeadShape(Part):
+    """The heads over the encoder: width in features, layers of attention with the trigger in view, features a role's span ends have."""
+
+    width: Count
+    layers: Count
+    attention_heads: Count
+    role_width: Count
+    dropout: Share
+
+
+class LossWeights(Part):
+    """How much each head's loss counts."""
+
+    types: float
+    triggers: float
+    inside: float
+    roles: float
+    statuses: float
+    sectors: float
+
+
+class Training(Part):
+    """The optimiser's road; rates are peaks, `warmup` a share of all steps, `layer_decay` the factor from a layer to the one below."""
+
+    epochs: Positive
+    batch_windows: Count
+    accumulation: Count
+    encoder_learning_rate: Positive
+    head_learning_rate: Positive
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup: Share
+    max_grad_norm: Positive
+    encoder_dropout: Share
+    precision: Literal["fp32", "bf16"]
+    attention: Literal["eager", "sdpa"]
+    save_steps: Count
+
+
+class FinetuneConfig(Part):
+    """A fine-tuning run, whole."""
+
+    name: str
+    output: Path
+    seed: int
+    label_set: Path
+    encoder: str | RandomEncoder
+    tokenizer: Literal["own", "hub"]  # own: the encoder's tokenizer.json as it is; hub: rebuilt on the encoder's vocabulary
+    train_files: Annotated[tuple[Source, ...], Field(min_length=1)]
+    dev_files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    windows: Windows
+    heads: HeadShape
+    loss: LossWeights
+    training: Training
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.heads.width % self.heads.attention_heads:
+            raise ValueError(f"heads.width {self.heads.width} must be a multiple of heads.attention_heads {self.heads.attention_heads}")
+        return self
+
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def load_config(kind: type[Config], path: str | Path) -> Config:
+    """Read a configuration; ConfigError names the file and every key that is missing, unknown or of the wrong kind."""
+    try:
+        data = yaml.safe_load(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a configuration, such as configs/finetune-mini.yaml") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: no YAML: {error}") from error
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_faults(str(path), error))) from error
+
+
+def config_path(argv: Sequence[str]) -> str:
+    """The one argument of a script that takes a configuration; ConfigError tells how it is used."""
+    if len(argv) != 1 or argv[0].startswith("-"):
+        raise ConfigError(f"expected one configuration file, found {list(argv)!r}; see configs/")
+    return argv[0]
+
+
+def _faults(where: str, error: ValidationError) -> list[str]:
+    return [
+        f"{where}: {'.'.join(map(str, fault['loc'])) or 'whole file'}: {fault['msg']}, found {fault['input']!r:.80}"
+        for fault in error.errors()
+    ]

@@ -1,0 +1,141 @@
+"""Records on disk:
+
+python -m train.data validate FILE… [--labels LABELS]   every fault as file:line: what, found, expected; exit 3 if there is one
+python -m train.data convert DIR OUT [--labels LABELS]  hand labels written as strings (string#2: second occurrence) to records, split 70/10/20
+python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST (see train.gsr), split by document
+python -m train.data card FILE…                         counts by type, status, role and sector as Markdown, for a data card
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from train.gsr import import_gsr
+from waqia.errors import RecordError, WaqiaError
+from waqia.labels import LabelSet
+from waqia.schema import Record, parse_line, parse_record, read_records, read_rows, write_records
+
+SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one of the four commands."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, arguments in {"validate": ["files+"], "convert": ["folder", "out"], "import-gsr": ["folder", "out"], "card": ["files+"]}.items():
+        command = commands.add_parser(name)
+        for argument in arguments:
+            command.add_argument(argument.rstrip("+"), type=Path, nargs="+" if argument.endswith("+") else None)
+        labels = "configs/labels/plover-gsr.yaml" if name == "import-gsr" else "configs/labels/incidents.yaml"
+        command.add_argument("--labels", type=Path, default=Path(labels), help="label set (default: %(default)s)")
+    args = parser.parse_args(argv)
+    labels_ = LabelSet.load(args.labels)
+    if args.command == "validate":
+        sys.exit(validate(args.files, labels_))
+    if args.command == "convert":
+        write_splits(args.out, convert(args.folder, labels_))
+    elif args.command == "import-gsr":
+        splits, report = import_gsr(args.folder, labels_)
+        write_splits(args.out, splits)
+        print("\n".join(report))
+    else:
+        print("\n".join(card([record for path in args.files for record in read_records(path, labels_)], labels_)))
+
+
+def validate(paths: Iterable[Path], labels: LabelSet) -> int:
+    """Print every fault of every file and a summary; 3 if there is a fault, else 0."""
+    faults, records = [], []
+    for path in paths:
+        seen: dict[str, int] = {}
+        for number, line in enumerate(path.open("rb"), 1):
+            try:
+                record = parse_record(parse_line(line, f"{path}:{number}"), labels, f"{path}:{number}") if line.strip() else None
+            except RecordError as error:
+                faults += str(error).splitlines()
+                continue
+            if record is not None and record.id in seen:
+                faults.append(f"{path}:{number}: id {record.id!r} stands already in line {seen[record.id]}; ids must be unique in a file")
+            elif record is not None:
+                seen[record.id] = number
+                records.append(record)
+    incidents = [incident for record in records for incident in record.incidents]
+    participants = sum(len(incident.participants) for incident in incidents)
+    print("\n".join([*faults, f"{len(records)} good records, {len(incidents)} incidents, {participants} participants; {len(faults)} faults"]))
+    return 3 if faults else 0
+
+
+def convert(folder: Path, labels: LabelSet) -> dict[str, list[Record]]:
+    """Records of the hand-labelled files of a folder; each file is spread over the three splits by the hash of the ids."""
+    splits: dict[str, list[Record]] = {name: [] for name, _ in SPLITS}
+    for path in sorted(folder.glob("*.jsonl")):
+        records = [_from_strings(row, labels, f"{path}:{number}", path.stem) for number, row in read_rows(path)]
+        records.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())
+        for place, record in enumerate(records):
+            splits[next(name for name, end in SPLITS if place < round(end * len(records)))].append(record)
+    return {name: sorted(records, key=lambda record: record.id) for name, records in splits.items()}
+
+
+def write_splits(folder: Path, splits: dict[str, list[Record]]) -> None:
+    """One JSONL file a split; a split without records writes none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, records in splits.items():
+        if records:
+            write_records(folder / f"{name}.jsonl", records)
+        print(f"{name}: {len(records)} records, {sum(len(record.incidents) for record in records)} incidents")
+
+
+def card(records: Sequence[Record], labels: LabelSet) -> Iterator[str]:
+    """Markdown tables of what records hold, in the order of the label set."""
+    incidents = [incident for record in records for incident in record.incidents]
+    participants = [p for incident in incidents for p in incident.participants]
+    yield f"{len(records)} records, {sum(not r.incidents for r in records)} of them without incidents; {len(incidents)} incidents, "
+    yield f"{len(participants)} participants."
+    for name, known, counts in (
+        ("type", labels.incident_types, Counter(incident.type for incident in incidents)),
+        ("status", labels.statuses, Counter(incident.status for incident in incidents)),
+        ("role", labels.roles, Counter(p.role for p in participants)),
+        ("sector", labels.sectors, Counter(p.sector for p in participants)),
+    ):
+        yield from ("", f"| {name} | count |", "|---|---|", *(f"| {label} | {counts[label]} |" for label in known))
+
+
+def _from_strings(row: Any, labels: LabelSet, where: str, source: str) -> Record:
+    """A record from labels that quote their spans; RecordError where a quotation does not stand in the text."""
+    text = row["text"]
+    incidents = [
+        {
+            "type": item["type"],
+            "status": item["status"],
+            "trigger": _locate(text, item["trigger"], where),
+            "participants": [{"role": role, "sector": sector, **_locate(text, said, where)} for role, sector, said in item["args"]],
+        }
+        for item in row["incidents"]
+    ]
+    made = {"id": row["id"], "date": row["dateline"], "source": f"authored/{source}", "text": text, "incidents": incidents}
+    return parse_record(made, labels, where)
+
+
+def _locate(text: str, said: str, where: str) -> dict[str, Any]:
+    """Offsets of "string" or of its n-th occurrence, "string#n"."""
+    match = re.fullmatch(r"(.*)#(\d+)", said, re.DOTALL)
+    wanted, nth = (match[1], int(match[2])) if match else (said, 1)
+    starts = [found.start() for found in re.finditer(f"(?={re.escape(wanted)})", text)]
+    if not wanted or len(starts) < nth:
+        raise RecordError(f"{where}: {said!r} stands {len(starts)} times in the text; copy spans letter for letter")
+    start = starts[nth - 1]
+    return {"start": start, "end": start + len(wanted), "text": wanted}
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except WaqiaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,180 @@
+"""Features: records to windows with targets, and batches of them; labels that cannot be reached are counted by cause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from train.model import IGNORE
+from waqia.decode import LONGEST_TRIGGER
+from waqia.labels import LabelSet
+from waqia.schema import Incident, Record
+from waqia.windows import Window, WindowSettings, batch, split
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many gold labels the windows can express, and why the others cannot be."""
+
+    reached: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        """What was reached and lost, for the log."""
+        return [f"{count} {name}" for name, count in sorted(self.reached.items())] + [
+            f"{count} lost: {cause}" for cause, count in sorted(self.lost.items())
+        ]
+
+
+def read_windows(
+    records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings, reach: Reach
+) -> Iterator[dict[str, Any]]:
+    """Features of every window of the records, in order: plain lists that `datasets` stores and `collate` batches."""
+    for record in records:
+        windows = split(record.text, tokenizer, settings)
+        _count(record, windows, labels, reach)
+        for window in windows:
+            yield _features(record, window, labels)
+
+
+def dataset(records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings, reach: Reach) -> Dataset:
+    """The windows of the records as a `datasets.Dataset`, with their number of tokens in the column `length`."""
+    return Dataset.from_list(list(read_windows(records, tokenizer, labels, settings, reach)))
+
+
+class Collator:
+    """Pads features into the arguments of `IncidentModel.forward`."""
+
+    def __init__(self, pad_id: int) -> None:
+        self.pad_id = pad_id
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """B windows, T tokens, W words, K types, N triggers, P participants.
+
+        type_targets, type_asked (B, K); trigger_targets (B, W), inside_targets (B, W), both -100 where nothing was annotated;
+        triggers (N, 5): row, first word, last word, type, status; spans (P, 5): trigger, role, first word, last word, sector or -100.
+        """
+        windows = [_window(row) for row in rows]
+        padded = batch(windows, self.pad_id)
+        words = padded.word_starts.shape[1]
+        triggers = [[place, *trigger] for place, row in enumerate(rows) for trigger in row["triggers"]]
+        first_trigger = [sum(len(row["triggers"]) for row in rows[:place]) for place in range(len(rows))]
+        spans = [[first_trigger[place] + span[0], *span[1:]] for place, row in enumerate(rows) for span in row["spans"]]
+        return {
+            "input_ids": torch.from_numpy(padded.input_ids),
+            "attention_mask": torch.from_numpy(padded.attention_mask),
+            "word_starts": torch.from_numpy(padded.word_starts),
+            "word_ends": torch.from_numpy(padded.word_ends),
+            "type_targets": torch.tensor([row["type_targets"] for row in rows], dtype=torch.float32),
+            "type_asked": torch.tensor([row["type_asked"] for row in rows], dtype=torch.float32),
+            "trigger_targets": torch.tensor([_pad(row["trigger_targets"], words) for row in rows]),
+            "inside_targets": torch.tensor([_pad(row["inside_targets"], words) for row in rows], dtype=torch.float32),
+            "triggers": torch.tensor(triggers, dtype=torch.long).view(-1, 5),
+            "spans": torch.tensor(spans, dtype=torch.long).view(-1, 5),
+            "labels": torch.zeros(len(rows), dtype=torch.long),  # Trainer counts these to know how many windows a step has
+        }
+
+
+def _window(row: dict[str, Any]) -> Window:
+    ids, starts, ends = (np.array(row[name], np.int64) for name in ("ids", "word_starts", "word_ends"))
+    return Window(ids, starts, ends, np.zeros((len(starts), 2), np.int64), (0, len(starts)))
+
+
+def _pad(values: list[int], width: int) -> list[int]:
+    return values + [IGNORE] * (width - len(values))
+
+
+def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any]:
+    types = list(labels.incident_types)
+    asked = set(types if record.annotated is None else record.annotated)
+    answers = {name for name, answer in record.extra.get("answers", {}).items() if answer == "yes"}
+    found = targets(record, window, labels, Counter())
+    triggers = [target.trigger for target in found]
+    spans = [(place, *span) for place, target in enumerate(found) for span in target.participants]
+    # A passage may be known to report a type while nobody marked where: then its words teach nothing of triggers.
+    unmarked = answers - {incident.type for incident in record.incidents}
+    words = len(window.words)
+    trigger_targets = [IGNORE if unmarked else 0] * words
+    inside_targets = [IGNORE if unmarked else 0] * words
+    for first, last, type_, _ in triggers:
+        trigger_targets[first], inside_targets[first] = 1 + type_, 0
+        for word in range(first + 1, last + 1):
+            trigger_targets[word], inside_targets[word] = 0, 1
+    present = {types[type_] for _, _, type_, _ in triggers} | answers
+    return {
+        "ids": window.ids.tolist(),
+        "length": len(window.ids),
+        "word_starts": window.word_starts.tolist(),
+        "word_ends": window.word_ends.tolist(),
+        "type_targets": [float(name in present) for name in types],
+        "type_asked": [float(name in asked) for name in types],
+        "trigger_targets": trigger_targets,
+        "inside_targets": inside_targets,
+        "triggers": [list(trigger) for trigger in triggers],
+        "spans": [list(span) for span in spans],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A gold incident in a window's words: trigger (first, last, type, status), participants (role, first, last, sector or -100)."""
+
+    trigger: tuple[int, int, int, int]
+    participants: tuple[tuple[int, int, int, int], ...]
+
+
+def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]) -> list[Target]:
+    """The record's incidents as far as this window can express them; what it cannot is added to `lost` by cause."""
+    found: list[Target] = []
+    taken: set[int] = set()
+    for incident in record.incidents:
+        words = window.find(incident.trigger.start, incident.trigger.end, record.text)
+        if words is None:
+            lost["incident, trigger cut by the window or not at word bounds"] += 1
+        elif words[1] - words[0] >= LONGEST_TRIGGER:
+            lost[f"incident, trigger longer than {LONGEST_TRIGGER} words"] += 1
+        elif taken & set(range(words[0], words[1] + 1)):
+            lost["incident, its words are another trigger's"] += 1
+        else:
+            taken |= set(range(words[0], words[1] + 1))
+            type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
+            found.append(Target((*words, type_, status), _participants(incident, record.text, window, labels, lost)))
+    return found
+
+
+def _participants(
+    incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]
+) -> tuple[tuple[int, int, int, int], ...]:
+    roles, sectors = list(labels.roles), list(labels.sectors)
+    found: list[tuple[int, int, int, int]] = []
+    for p in incident.participants:
+        words, role = window.find(p.start, p.end, text), roles.index(p.role)
+        if words is None:
+            lost["participant outside the window or not at word bounds"] += 1
+        elif any(role == other and words[0] <= last and first <= words[1] for other, first, last, _ in found):
+            lost["participant overlapping another of its role"] += 1
+        else:
+            found.append((role, *words, IGNORE if p.sector is None else sectors.index(p.sector)))
+    return tuple(found)
+
+
+def _count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Reach) -> None:
+    """Count every gold incident once, in the window that owns its trigger."""
+    owned = 0
+    for window in windows:
+        begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
+        mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
+        owned += len(mine)
+        found = targets(replace(record, incidents=mine), window, labels, reach.lost)
+        reach.reached["incidents"] += len(found)
+        reach.reached["participants"] += sum(len(target.participants) for target in found)
+    if owned < len(record.incidents):
+        reach.lost["incident outside every window"] += len(record.incidents) - owned

@@ -1,0 +1,167 @@
+"""Fine-tune the joint model: python -m train.finetune CONFIG (or accelerate launch -m train.finetune CONFIG).
+
+Writes the finished run to the configuration's `output`: weights, tokenizer, labels, calibration, and its scores on the dev files.
+Killed runs go on from their newest whole checkpoint when started again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from eval.score import score
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from train.calibrate import calibrate
+from train.checkpoints import newest_valid, seal
+from train.config import FinetuneConfig, config_path, load_config
+from train.features import Collator, Reach, dataset
+from train.model import IncidentModel
+from train.run import Run, build_model, load_encoder, window_settings
+from waqia.decode import Calibration, read_texts
+from waqia.errors import WaqiaError
+from waqia.labels import LabelSet
+from waqia.schema import Record, read_records
+
+log = logging.getLogger("train.finetune")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train, calibrate on dev, score on dev, save."""
+    config = load_config(FinetuneConfig, config_path(sys.argv[1:] if argv is None else argv))
+    labels = LabelSet.load(config.label_set)
+    train = [record for source in config.train_files for record in read_records(source.path, labels) for _ in range(source.repeat)]
+    dev = [record for path in config.dev_files for record in read_records(path, labels)]
+    set_seed(config.seed)
+    encoder, tokenizer = load_encoder(config, [record.text for record in train])
+    run = Run(config, labels, tokenizer, build_model(encoder, config, labels), Calibration.plain(labels))
+    trainer = build_trainer(run, train)
+    trainer.train(resume_from_checkpoint=newest_valid(checkpoints(config), config_hash(config)))
+    if trainer.is_world_process_zero():
+        finish(run, dev)
+
+
+def finish(run: Run, dev: Sequence[Record]) -> None:
+    """Calibrate and score on dev, save the run, and clear its checkpoints away."""
+    run = Run(run.config, run.labels, run.tokenizer, run.model, calibrate(run, dev))
+    scores = score(dev, predictions(run, dev), run.labels)
+    run.save(run.config.output)
+    (run.config.output / "dev-scores.json").write_text(json.dumps(scores.to_dict(), ensure_ascii=False, indent=1), "utf-8")
+    shutil.rmtree(checkpoints(run.config), ignore_errors=True)
+    log.info("saved %s; on dev, which also chose its thresholds: %s", run.config.output, scores.headline())
+
+
+def predictions(run: Run, records: Sequence[Record]) -> list[Record]:
+    """What the run reads in the texts of records, as records."""
+    readings = read_texts([record.text for record in records], run.reader())
+    return [Record(r.id, r.text, reading.incidents, None, {"types": reading.types}) for r, reading in zip(records, readings, strict=True)]
+
+
+def build_trainer(run: Run, records: Sequence[Record]) -> Trainer:
+    """A stock Trainer over the records' windows."""
+    config, training = run.config, run.config.training
+    reach = Reach()
+    windows = dataset(records, run.tokenizer, run.labels, window_settings(config), reach)
+    log.info("%d records, %d windows; %s", len(records), len(windows), ", ".join(reach.lines()))
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints(config)),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_windows,
+        gradient_accumulation_steps=training.accumulation,
+        learning_rate=training.head_learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=training.warmup,  # below 1: a share of all steps
+        max_grad_norm=training.max_grad_norm,
+        bf16=training.precision == "bf16",
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        logging_steps=20,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=training.save_steps,
+        save_total_limit=2,
+        seed=config.seed,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
+    callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(config))]
+    return Trainer(
+        run.model, arguments, collator, windows, optimizers=(optimizer(run.model, config), None), callbacks=callbacks  # type: ignore[arg-type]
+    )
+
+
+def optimizer(model: IncidentModel, config: FinetuneConfig) -> torch.optim.Optimizer:
+    """AdamW with a rate for the heads and lower ones down the encoder's layers; biases, norms and scalars do not decay."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        decay = config.training.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((learning_rate(name, model, config), decay), []).append(parameter)
+    rows = [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+    return torch.optim.AdamW(rows, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def learning_rate(name: str, model: IncidentModel, config: FinetuneConfig) -> float:
+    """The peak rate of a parameter by its name: embeddings lowest, then layer by layer, then the heads."""
+    if not name.startswith("encoder."):
+        return config.training.head_learning_rate
+    layers = int(model.encoder.config.num_hidden_layers)
+    layer = re.search(r"\.layer\.(\d+)\.", name)
+    depth = layers - 1 - int(layer[1]) if layer else layers
+    return config.training.encoder_learning_rate * config.training.layer_decay**depth
+
+
+class StopOnNonFinite(TrainerCallback):
+    """Ends training before a gradient that is not finite reaches the weights; Trainer alone would log 0.0 and go on."""
+
+    def on_pre_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, model: nn.Module, **_: Any) -> None:
+        """Raise FloatingPointError with the step and the first parameter concerned."""
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+                raise FloatingPointError(f"step {state.global_step}: the gradient of {name} is not finite; lower the learning rates")
+
+
+class SealCheckpoints(TrainerCallback):
+    """Makes a checkpoint count only once all of it is on disk."""
+
+    def __init__(self, config_hash: str) -> None:
+        self.config_hash = config_hash
+
+    def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Seal the checkpoint that Trainer has just written."""
+        if state.is_world_process_zero:
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.config_hash)
+
+
+def checkpoints(config: FinetuneConfig) -> Path:
+    """Where the run keeps its checkpoints while it trains."""
+    return config.output / "checkpoints"
+
+
+def config_hash(config: FinetuneConfig) -> str:
+    """A fingerprint of the configuration and of the files it trains on; a checkpoint of another one is refused."""
+    digest = hashlib.sha256(config.model_dump_json().encode())
+    for source in config.train_files:
+        digest.update(source.path.read_bytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        main()
+    except WaqiaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

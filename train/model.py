@@ -1,0 +1,241 @@
+"""The joint model: one encoder pass a window, then small heads for passage types, triggers, and each trigger's participants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (torch's own convention)
+
+from train.config import HeadShape, LossWeights
+from waqia.labels import LabelSet
+
+DISTANCES = 8  # buckets on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …
+WIDTHS = 16  # span widths in words told apart; longer spans share the last
+IGNORE = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many outputs each head has."""
+
+    types: int
+    statuses: int
+    roles: int
+    sectors: int
+
+    @classmethod
+    def of(cls, labels: LabelSet) -> Sizes:
+        """The sizes that a label set asks for."""
+        return cls(len(labels.incident_types), len(labels.statuses), len(labels.roles), len(labels.sectors))
+
+
+class WindowHead(nn.Module):
+    """Encoder states of tokens -> states of words, passage types and triggers."""
+
+    def __init__(self, encoder_width: int, shape: HeadShape, sizes: Sizes) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.Linear(encoder_width, shape.width), nn.LayerNorm(shape.width))
+        self.dropout = nn.Dropout(shape.dropout)
+        self.type_attention = nn.Linear(shape.width, sizes.types)
+        self.type_value = nn.Linear(shape.width, shape.width)
+        self.type_weight = nn.Parameter(torch.randn(sizes.types, shape.width) * 0.02)
+        self.type_bias = nn.Parameter(torch.full((sizes.types,), -3.0))
+        self.trigger = nn.Sequential(nn.Linear(shape.width, shape.width), nn.GELU(), nn.Dropout(shape.dropout))
+        self.trigger_out = nn.Linear(shape.width, 1 + sizes.types)
+        self.inside_out = nn.Linear(shape.width, 1)
+        self.type_to_trigger = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, tokens: Tensor, word_starts: Tensor, word_ends: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """tokens (B, T, H), word bounds (B, W) -> logits of types (B, K), triggers (B, W, 1 + K), inside (B, W); word_states (B, W, D)."""
+        states = self.project(word_means(tokens, word_starts, word_ends))
+        words = self.dropout(states)
+        # Each type attends to the words that speak for it (label-wise attention, Mullenbach et al. 2018).
+        padding = (word_ends == word_starts).unsqueeze(-1)
+        weights = self.type_attention(words).masked_fill(padding, -1e4).softmax(1)  # (B, W, K)
+        pooled = torch.einsum("bwk,bwd->bkd", weights, torch.tanh(self.type_value(words)))
+        type_logits = (pooled * self.type_weight).sum(-1) + self.type_bias
+        hidden = self.trigger(words)
+        trigger_logits = self.trigger_out(hidden)
+        lifted = F.pad(self.type_to_trigger * type_logits, (1, 0)).unsqueeze(1)
+        return type_logits, trigger_logits + lifted, self.inside_out(hidden).squeeze(-1), states
+
+
+class ParticipantsHead(nn.Module):
+    """Word states with one trigger marked -> role spans, status and sectors.
+
+    The trigger's words and type are added to every word's state, attention layers let words see each other with the trigger in
+    view, and a span's score is a product of its first and last word (biaffine spans: Yu et al. 2020, GlobalPointer: Su et al. 2022).
+    """
+
+    def __init__(self, shape: HeadShape, sizes: Sizes) -> None:
+        super().__init__()
+        width = shape.width
+        self.roles, self.role_width = sizes.roles, shape.role_width
+        self.type_embedding = nn.Embedding(sizes.types, width)
+        self.mark = nn.Linear(2 * width, width)
+        self.distance = nn.Embedding(2 * DISTANCES + 1, width)
+        self.layers = nn.ModuleList(AttentionLayer(width, shape.attention_heads, shape.dropout) for _ in range(shape.layers))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.first = nn.Linear(width, sizes.roles * (shape.role_width + 1))
+        self.last = nn.Linear(width, sizes.roles * (shape.role_width + 1))
+        self.width_bias = nn.Embedding(WIDTHS, sizes.roles)
+        self.role_bias = nn.Parameter(torch.full((sizes.roles,), -5.0))
+        self.status_out = nn.Linear(width, sizes.statuses)
+        self.sector_out = nn.Linear(width, sizes.sectors)
+        nn.init.zeros_(self.width_bias.weight)
+        nn.init.normal_(self.distance.weight, std=0.02)
+        nn.init.normal_(self.type_embedding.weight, std=0.5)
+
+    def forward(self, states: Tensor, mask: Tensor, first: Tensor, last: Tensor, type_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """states (N, W, D), mask (N, W), trigger (N,) -> role_logits (N, W, W, R), status_logits (N, S), sector_logits (N, W, C)."""
+        place = torch.arange(states.shape[1], device=states.device)
+        in_trigger = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(states.dtype)  # (N, W)
+        trigger = mean_over(states, in_trigger)
+        mark = self.mark(torch.cat([trigger, self.type_embedding(type_)], -1)).unsqueeze(1)
+        states = states + mark + self.distance(distance_bucket(place, first, last))
+        for layer in self.layers:
+            states = layer(states, mask)
+        states = self.dropout(self.norm(states))
+        status = self.status_out(mean_over(states, in_trigger))
+        return self._spans(states, place), status, self.sector_out(states)
+
+    def _spans(self, states: Tensor, place: Tensor) -> Tensor:
+        shape = (*states.shape[:2], self.roles, self.role_width + 1)
+        first, last = self.first(states).view(shape), self.last(states).view(shape)
+        product = torch.einsum("nird,njrd->nijr", first[..., :-1], last[..., :-1]) / self.role_width**0.5
+        width = (place.unsqueeze(0) - place.unsqueeze(1)).clamp(0, WIDTHS - 1)
+        logits = product + first[..., -1].unsqueeze(2) + last[..., -1].unsqueeze(1) + self.width_bias(width) + self.role_bias
+        backwards = (place.unsqueeze(0) < place.unsqueeze(1)).unsqueeze(-1)
+        return logits.masked_fill(backwards, -1e4)
+
+
+class AttentionLayer(nn.Module):
+    """A pre-norm transformer layer over words."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.feed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """states (N, W, D), mask (N, W) with 1 for a word -> (N, W, D)."""
+        n, words, width = states.shape
+        q, k, v = self.qkv(self.norm(states)).view(n, words, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        scores = q @ k.transpose(-1, -2) / (width // self.heads) ** 0.5
+        weights = scores.masked_fill(mask.view(n, 1, 1, words) == 0, -1e4).softmax(-1)
+        mixed = (weights @ v).transpose(1, 2).reshape(n, words, width)
+        states = states + self.dropout(self.out(mixed))
+        return states + self.dropout(self.feed(states))
+
+
+class IncidentModel(nn.Module):
+    """Encoder and heads; `forward` gives the training loss of a batch made by `train.features.collate`."""
+
+    accepts_loss_kwargs = True  # the loss divides by num_items_in_batch itself, so that it does not change with how a batch is cut
+
+    def __init__(self, encoder: nn.Module, encoder_width: int, shape: HeadShape, sizes: Sizes, weights: LossWeights) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.window_head = WindowHead(encoder_width, shape, sizes)
+        self.participants_head = ParticipantsHead(shape, sizes)
+        self.weights = weights
+
+    def encode(
+        self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor, word_ends: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Token ids (B, T) and word bounds (B, W) -> what `WindowHead.forward` gives."""
+        tokens = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.window_head(tokens, word_starts, word_ends)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        word_starts: Tensor,
+        word_ends: Tensor,
+        type_targets: Tensor,
+        type_asked: Tensor,
+        trigger_targets: Tensor,
+        inside_targets: Tensor,
+        triggers: Tensor,
+        spans: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> dict[str, Tensor]:
+        """The loss, a sum over windows divided by the windows of the whole step; shapes in `train.features.collate`."""
+        type_logits, trigger_logits, inside_logits, states = self.encode(input_ids, attention_mask, word_starts, word_ends)
+        loss = self.weights.types * type_loss(type_logits, type_targets, type_asked)
+        loss = loss + self.weights.triggers * trigger_loss(trigger_logits, trigger_targets, type_asked)
+        loss = loss + self.weights.inside * inside_loss(inside_logits, inside_targets)
+        if len(triggers):
+            rows, first, last, type_, status = triggers.unbind(1)
+            mask = (word_ends > word_starts).long()[rows]
+            said = self.participants_head(states[rows], mask, first, last, type_)
+            loss = loss + participants_loss(*said, status, spans, mask, self.weights)
+        items = len(labels) if num_items_in_batch is None else num_items_in_batch
+        return {"loss": loss / items}
+
+
+def type_loss(logits: Tensor, targets: Tensor, asked: Tensor) -> Tensor:
+    """Binary cross-entropy summed over windows, mean over the types that were asked; all (B, K)."""
+    each = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")
+    return ((each * asked).sum(1) / asked.sum(1).clamp(min=1)).sum() * 8
+
+
+def trigger_loss(logits: Tensor, targets: Tensor, asked: Tensor) -> Tensor:
+    """Cross-entropy summed over words; logits (B, W, 1 + K), targets (B, W) with -100 ignored; types not asked compete for nothing."""
+    silent = F.pad(asked, (1, 0), value=1.0).unsqueeze(1) == 0
+    each = F.cross_entropy(logits.float().masked_fill(silent, -1e4).transpose(1, 2), targets, ignore_index=IGNORE, reduction="sum")
+    return each / 4
+
+
+def inside_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy summed over words; both (B, W), targets below 0 ignored."""
+    each = F.binary_cross_entropy_with_logits(logits.float(), targets.clamp(min=0), reduction="none")
+    return (each * (targets >= 0)).sum() / 4
+
+
+def participants_loss(
+    role_logits: Tensor, status_logits: Tensor, sector_logits: Tensor, status: Tensor, spans: Tensor, mask: Tensor, weights: LossWeights
+) -> Tensor:
+    """Roles over all word pairs, sectors over gold spans (P, 5: trigger, role, first, last, sector), statuses over triggers; summed."""
+    pairs = (mask.unsqueeze(2) * mask.unsqueeze(1)).triu()
+    targets = torch.zeros_like(role_logits, dtype=torch.float32)
+    trigger, role, first, last, sector = spans.unbind(1)
+    targets[trigger, first, last, role] = 1.0
+    each = F.binary_cross_entropy_with_logits(role_logits.float(), targets, reduction="none")
+    loss = weights.roles * (each * pairs.unsqueeze(-1)).sum() / 4
+    loss = loss + weights.statuses * F.cross_entropy(status_logits.float(), status, ignore_index=IGNORE, reduction="sum") / 4
+    place = torch.arange(mask.shape[1], device=mask.device)
+    inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(sector_logits.dtype)
+    pooled = mean_over(sector_logits[trigger], inside)
+    return loss + weights.sectors * F.cross_entropy(pooled.float(), sector, ignore_index=IGNORE, reduction="sum") / 4
+
+
+def word_means(tokens: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """Mean state of each word's tokens; tokens (B, T, H), bounds (B, W) -> (B, W, H); zeros where a word is padding."""
+    sums = F.pad(tokens.float().cumsum(1), (0, 0, 1, 0))
+    width = tokens.shape[-1]
+    upto = sums.gather(1, ends.unsqueeze(-1).expand(-1, -1, width))
+    before = sums.gather(1, starts.unsqueeze(-1).expand(-1, -1, width))
+    return ((upto - before) / (ends - starts).clamp(min=1).unsqueeze(-1)).to(tokens.dtype)
+
+
+def mean_over(states: Tensor, inside: Tensor) -> Tensor:
+    """Mean of states (N, W, D) over the words with inside (N, W) == 1 -> (N, D)."""
+    return (states * inside.unsqueeze(-1)).sum(1) / inside.sum(1, keepdim=True).clamp(min=1)
+
+
+def distance_bucket(place: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """Signed distance of each word from a trigger in doubling buckets; place (W,), trigger (N,) -> (N, W) in [0, 2 * DISTANCES]."""
+    before = (first.unsqueeze(1) - place).clamp(min=0)
+    after = (place - last.unsqueeze(1)).clamp(min=0)
+    bucket = lambda far: torch.where(far > 0, far.clamp(min=1).float().log2().ceil() + 1, 0.0).clamp(max=DISTANCES).long()  # noqa: E731
+    return DISTANCES + bucket(after) - bucket(before)

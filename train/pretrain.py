@@ -1,0 +1,339 @@
+"""Pretrain an encoder by masked language modelling: python -m train.pretrain CONFIG (or accelerate launch -m train.pretrain CONFIG).
+
+From scratch, or on from an encoder (a folder or hub id) to adapt it to a domain. Writes an ordinary BertModel folder to `output`/encoder,
+anew at every checkpoint; a killed run goes on from its newest whole checkpoint to the same losses when started again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from pydantic import Field
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (torch's own convention)
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+
+from train import tokenizer as tokenizers
+from train.checkpoints import newest_valid, seal
+from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
+from train.corpus import Corpus, CorpusConfig, Rows, distinct, pack
+from train.embeddings import ppmi_svd
+from waqia.errors import WaqiaError
+
+log = logging.getLogger("train.pretrain")
+
+IGNORE = -100
+
+
+class Masking(Part):
+    """Whole words are masked until `rate` of a row's tokens are; of these 80 % become [MASK], 10 % a random token, 10 % stay."""
+
+    rate: Share
+
+
+class Optimisation(Part):
+    """Warm-up, constant rate, then a linear decay over the last `decay` of all tokens; until it begins `tokens` may be changed."""
+
+    tokens: Count
+    batch_rows: Count
+    micro_batch_rows: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_tokens: Annotated[int, Field(ge=0)]
+    decay: Share
+    max_grad_norm: Positive
+    precision: Literal["fp32", "bf16"]
+    attention: Literal["eager", "sdpa"]
+    compile: bool
+
+
+class PretrainConfig(Part):
+    """A pretraining run, whole."""
+
+    name: str
+    output: Path
+    seed: int
+    encoder: str | RandomEncoder
+    embeddings: Literal["random", "ppmi-svd", "encoder"]  # where the token embeddings start; `encoder`: as the given encoder has them
+    corpus: CorpusConfig
+    masking: Masking
+    optimisation: Optimisation
+    log_steps: Count
+    checkpoint_seconds: Positive
+
+
+class MaskedLanguageModel(nn.Module):
+    """A BertModel with BERT's prediction head, computed at masked positions only, its decoder tied to the token embeddings."""
+
+    def __init__(self, encoder: BertModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = encoder.config.hidden_size
+        self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
+        self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
+
+    def forward(self, ids: Tensor, positions: Tensor, masked: Tensor) -> Tensor:
+        """ids, positions (rows, tokens), masked (M,) indices into the flat batch -> logits (M, vocabulary)."""
+        states = self.encoder(input_ids=ids, position_ids=positions).last_hidden_state
+        chosen = self.transform(states.flatten(0, 1)[masked])
+        return F.linear(chosen, self.encoder.embeddings.word_embeddings.weight, self.bias)
+
+
+class Batch:
+    """Rows with whole words masked and a random start of their positions: a pure function of (seed, step)."""
+
+    def __init__(self, rows: Rows, key: tuple[int, ...], continues: np.ndarray, rate: float, mask_id: int, special: int, most: int) -> None:
+        random = np.random.default_rng(key)
+        words = np.cumsum(~continues[rows], axis=1)
+        order = random.random((len(rows), rows.shape[1] + 1))
+        chance = np.take_along_axis(order, words, 1)  # one number a word
+        chance[rows < special] = 2
+        limit = np.sort(chance, axis=1)[:, max(1, round(rate * rows.shape[1])) - 1 : max(1, round(rate * rows.shape[1]))]
+        hidden = chance <= np.minimum(limit, 1)
+        kind = np.take_along_axis(random.random(order.shape), words, 1)
+        noise = random.integers(special, len(continues), rows.shape)
+        changed = np.where(kind < 0.8, mask_id, np.where(kind < 0.9, noise, rows))
+        starts = random.integers(0, most - rows.shape[1] + 1, (len(rows), 1))
+        self.ids = torch.from_numpy(np.where(hidden, changed, rows).astype(np.int64))
+        self.positions = torch.from_numpy(starts + np.arange(rows.shape[1]))
+        self.masked = torch.from_numpy(np.flatnonzero(hidden))
+        self.targets = torch.from_numpy(rows[hidden].astype(np.int64))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Tokenizer, corpus, model, training, encoder."""
+    config = load_config(PretrainConfig, config_path(sys.argv[1:] if argv is None else argv))
+    accelerator = Accelerator(mixed_precision="bf16" if config.optimisation.precision == "bf16" else "no")
+    torch.manual_seed(config.seed)
+    config.output.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(config)
+    corpus = pack(config.corpus, tokenizer, config.output / "cache")
+    log.info("%d tokens to train on, %d held out, no padding", corpus.tokens, corpus.held_out.size)
+    model = MaskedLanguageModel(load_encoder(config, tokenizer, corpus))
+    Pretraining(config, accelerator, tokenizer, corpus, model).train()
+
+
+class Pretraining:
+    """The loop and what it carries from step to step."""
+
+    def __init__(
+        self, config: PretrainConfig, accelerator: Accelerator, tokenizer: Tokenizer, corpus: Corpus, model: MaskedLanguageModel
+    ) -> None:
+        self.config, self.accelerator, self.tokenizer, self.corpus = config, accelerator, tokenizer, corpus
+        vocabulary = tokenizer.get_vocab()
+        self.continues = np.zeros(max(vocabulary.values()) + 1, bool)
+        self.continues[[i for token, i in vocabulary.items() if token.startswith("##")]] = True
+        self.mask_id = vocabulary["[MASK]"]
+        self.special = 1 + max(vocabulary[token] for token in tokenizers.SPECIAL)
+        self.raw_model = model
+        self.model, self.optimizer = accelerator.prepare(model, adamw(model, config))
+        if config.optimisation.compile:
+            self.model = torch.compile(self.model, dynamic=True)
+        self.step = 0
+        o = config.optimisation
+        self.step_tokens = o.batch_rows * config.corpus.row_tokens
+        self.steps = math.ceil(o.tokens / self.step_tokens)
+        self.decay_from = round(self.steps * (1 - o.decay))
+
+    def train(self) -> None:
+        """All steps from the newest checkpoint on, with log lines, checkpoints and a last encoder."""
+        self.resume()
+        saved = began = time.monotonic()
+        first, losses = self.step, []
+        for rows in self.rows():
+            losses.append(self.update(rows))
+            self.step += 1
+            if self.step % self.config.log_steps == 0 or self.step == self.steps:
+                rate = (self.step - first) * self.step_tokens / (time.monotonic() - began)
+                self.log(float(np.mean(losses)), rate)
+                losses = []
+            if time.monotonic() - saved > self.config.checkpoint_seconds or self.step == self.steps:
+                self.save()
+                saved = time.monotonic()
+
+    def rows(self) -> Iterator[Rows]:
+        """The rows of every step still to come, first from the stable mixture, then from that of the decay."""
+        sources, size = self.config.corpus.sources, self.config.optimisation.batch_rows
+        stable = self.corpus.stream([source.repeat for source in sources], self.config.seed)
+        final = self.corpus.stream([source.final_repeat for source in sources], self.config.seed + 1)
+        for step in range(self.steps):
+            rows = list(islice(stable if step < self.decay_from else final, size))
+            if step >= self.step:
+                yield np.stack(rows)
+
+    def update(self, rows: Rows) -> float:
+        """One optimiser step; FloatingPointError where loss or gradient is not finite, before the weights are touched."""
+        o = self.config.optimisation
+        for group in self.optimizer.param_groups:
+            group["lr"] = o.learning_rate * self.rate()
+        rows = rows[self.accelerator.process_index :: self.accelerator.num_processes]
+        parts = [rows[start : start + o.micro_batch_rows] for start in range(0, len(rows), o.micro_batch_rows)]
+        total = 0.0
+        for number, part in enumerate(parts):
+            batch = self.batch(part, (self.config.seed, self.step, number, self.accelerator.process_index))
+            loss = self.loss(batch)[0] / len(parts)
+            self.accelerator.backward(loss)
+            total += float(loss.detach())
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), o.max_grad_norm)
+        if not math.isfinite(total) or not torch.isfinite(norm):
+            raise FloatingPointError(f"step {self.step}: loss {total}, gradient norm {float(norm)}; lower optimisation.learning_rate")
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy over masked tokens in nats, and the logits."""
+        device = self.accelerator.device
+        logits = self.model(batch.ids.to(device), batch.positions.to(device), batch.masked.to(device))
+        return F.cross_entropy(logits.float(), batch.targets.to(device)), logits
+
+    def batch(self, rows: Rows, key: tuple[int, ...]) -> Batch:
+        """Mask rows."""
+        most = self.raw_model.encoder.config.max_position_embeddings
+        return Batch(rows, key, self.continues, self.config.masking.rate, self.mask_id, self.special, most)
+
+    def rate(self) -> float:
+        """The share of the peak learning rate at this step."""
+        warmup = max(1, self.config.optimisation.warmup_tokens // self.step_tokens)
+        if self.step < self.decay_from:
+            return min(1.0, (self.step + 1) / warmup)
+        return (self.steps - self.step) / max(1, self.steps - self.decay_from)
+
+    @torch.inference_mode()
+    def held_out(self) -> tuple[float, float]:
+        """Loss in nats and accuracy over the masked tokens of the held-out rows, masked the same way every time."""
+        self.raw_model.eval()
+        losses, right, masked = 0.0, 0, 0
+        for start in range(0, len(self.corpus.held_out), 32):
+            batch = self.batch(self.corpus.held_out[start : start + 32], (0, start))
+            loss, logits = self.loss(batch)
+            losses += float(loss) * len(batch.targets)
+            right += int((logits.argmax(-1).cpu() == batch.targets).sum())
+            masked += len(batch.targets)
+        self.raw_model.train()
+        return losses / masked, right / masked
+
+    def log(self, loss: float, rate: float) -> None:
+        """A line for people and one for machines."""
+        held_out, accuracy = self.held_out()
+        left = (self.steps - self.step) * self.step_tokens / rate
+        row = {
+            "step": self.step, "tokens": self.step * self.step_tokens, "loss": round(loss, 4), "held_out_loss": round(held_out, 4),
+            "held_out_accuracy": round(accuracy, 4), "tokens_a_second": round(rate), "padding": 0.0, "minutes_left": round(left / 60, 1),
+        }  # fmt: skip
+        if self.accelerator.is_main_process:
+            log.info(" ".join(f"{name} {value}" for name, value in row.items()))
+            with (self.config.output / "log.jsonl").open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(row) + "\n")
+
+    def save(self) -> None:
+        """A sealed checkpoint and, beside it, the encoder as it now is; older checkpoints go."""
+        if not self.accelerator.is_main_process:
+            return
+        folder = self.config.output / f"checkpoint-{self.step}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        state = {"model": self.raw_model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
+        torch.save(state, folder / "state.pt")
+        seal(folder, config_hash(self.config))
+        for old in self.config.output.glob("checkpoint-*"):
+            if old != folder:
+                shutil.rmtree(old)
+        save_encoder(self.raw_model.encoder, self.tokenizer, self.config.output / "encoder")
+
+    def resume(self) -> None:
+        """Take up the newest whole checkpoint, if there is one."""
+        newest = newest_valid(self.config.output, config_hash(self.config))
+        if newest is not None:
+            state = torch.load(Path(newest) / "state.pt", map_location=self.accelerator.device, weights_only=True)
+            self.raw_model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = state["step"]
+
+
+def load_tokenizer(config: PretrainConfig) -> Tokenizer:
+    """A vocabulary learnt from the corpus and kept in the output folder, or that of the encoder to go on from."""
+    if isinstance(config.encoder, str):
+        own = Path(config.encoder) / "tokenizer.json"
+        return Tokenizer.from_file(str(own)) if own.is_file() else tokenizers.from_hub(AutoTokenizer.from_pretrained(config.encoder))
+    path = config.output / "tokenizer.json"
+    if not path.is_file():
+        texts = (text for source in distinct(config.corpus.sources) for text in source)
+        tokenizers.train(texts, config.encoder.vocabulary).save(str(path))
+    return Tokenizer.from_file(str(path))
+
+
+def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -> BertModel:
+    """The BERT to train, without dropout."""
+    attention = config.optimisation.attention
+    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    if isinstance(config.encoder, str):
+        return AutoModel.from_pretrained(config.encoder, dtype=torch.float32, attn_implementation=attention, add_pooling_layer=False, **none)
+    shape = config.encoder
+    bert = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.attention_heads,
+        intermediate_size=shape.intermediate,
+        max_position_embeddings=shape.positions,
+        **none,
+    )
+    encoder = AutoModel.from_config(bert, attn_implementation=attention, add_pooling_layer=False)
+    if config.embeddings == "ppmi-svd":
+        vectors = ppmi_svd(np.concatenate([rows[:, 1:].ravel() for rows in corpus.sources]), bert.vocab_size, shape.width, config.seed)
+        encoder.embeddings.word_embeddings.weight.data.copy_(torch.from_numpy(vectors))
+    return encoder
+
+
+def save_encoder(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """An ordinary fp16 folder that AutoModel and AutoTokenizer load; it takes its place whole."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    state = {name: tensor.detach().cpu().half() for name, tensor in encoder.state_dict().items()}
+    encoder.save_pretrained(partial, state_dict=state)
+    settings = json.loads((partial / "config.json").read_text("utf-8"))
+    dropout = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "dtype": "float16"}
+    (partial / "config.json").write_text(json.dumps({**settings, **dropout}, indent=2, sort_keys=True) + "\n", "utf-8")
+    tokenizers.save(tokenizer, partial, encoder.config.max_position_embeddings)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def adamw(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
+    """AdamW; biases and norms do not decay."""
+    o = config.optimisation
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=o.learning_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def config_hash(config: PretrainConfig) -> str:
+    """A fingerprint of all that decides a step's result; how long to train and what to log may change between two starts."""
+    fixed = config.model_dump(mode="json", exclude={"output": True, "log_steps": True, "checkpoint_seconds": True, "optimisation": {"tokens"}})
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        main()
+    except WaqiaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
