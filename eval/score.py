@@ -94,7 +94,10 @@ def score(gold: Sequence[Record], predicted: Sequence[Record], labels: LabelSet)
 
 def headline(total: Tally, labels: LabelSet) -> dict[str, float | None]:
     """The figures of a tally; None where there is nothing to score."""
-    read = lambda name: total.get(name, Counts())  # noqa: E731
+
+    def read(name: str) -> Counts:
+        return total.get(name, Counts())
+
     types = [read(f"types/{name}") for name in labels.incident_types]
     figures = {
         "types micro-F1": sum(types, Counts()).f1,
@@ -251,11 +254,11 @@ def table(scores: dict[str, Any]) -> list[str]:
     for name, figure in scores["figures"].items():
         low, high = figure["interval"] or (None, None)
         lines.append(f"{name:<30} {_number(figure['value'])}" + ("" if low is None else f"  [{_number(low)}, {_number(high)}]"))
-    lines += ["", f"{'type':<22} {'gold':>5} {'pred':>5}   prec    rec     F1  passage F1     AP"]
+    lines += ["", f"{'type':<22} {'gold':>5} {'pred':>5}   prec    rec     F1   type F1    AP"]
     for name, row in scores["types"].items():
         if row["gold"] or row["predicted"] or row["passage_f1"] is not None:
-            numbers = [_number(row[key]) for key in ("precision", "recall", "f1", "passage_f1", "average_precision")]
-            lines.append(f"{name:<22} {row['gold']:>5} {row['predicted']:>5}  {numbers[0]}  {numbers[1]}  {numbers[2]}       {numbers[3]}  {numbers[4]}")
+            numbers = "  ".join(_number(row[key]) for key in ("precision", "recall", "f1", "passage_f1", "average_precision"))
+            lines.append(f"{name:<22} {row['gold']:>5} {row['predicted']:>5}  {numbers}")
     if scores["errors"]:
         lines += ["", f"{len(scores['errors'])} predictions carry an error and count as empty: {', '.join(scores['errors'][:10])}"]
     return lines

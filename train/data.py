@@ -1,7 +1,7 @@
 """Records on disk:
 
 python -m train.data validate FILE… [--labels LABELS]   every fault as file:line: what, found, expected; exit 3 if there is one
-python -m train.data convert DIR OUT [--labels LABELS]  hand labels written as strings (string#2: second occurrence) to records, split 70/10/20
+python -m train.data convert DIR OUT [--labels LABELS]  hand labels written as strings ("string#2": the second one) to records, split 70/10/20
 python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST (see train.gsr), split by document
 python -m train.data card FILE…                         counts by type, status, role and sector as Markdown, for a data card
 """
@@ -29,10 +29,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one of the four commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, arguments in {"validate": ["files+"], "convert": ["folder", "out"], "import-gsr": ["folder", "out"], "card": ["files+"]}.items():
+    for name in ("validate", "card", "convert", "import-gsr"):
         command = commands.add_parser(name)
-        for argument in arguments:
-            command.add_argument(argument.rstrip("+"), type=Path, nargs="+" if argument.endswith("+") else None)
+        if name in ("validate", "card"):
+            command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+        else:
+            command.add_argument("folder", type=Path, metavar="DIR")
+            command.add_argument("out", type=Path, metavar="OUT")
         labels = "configs/labels/plover-gsr.yaml" if name == "import-gsr" else "configs/labels/incidents.yaml"
         command.add_argument("--labels", type=Path, default=Path(labels), help="label set (default: %(default)s)")
     args = parser.parse_args(argv)
@@ -67,7 +70,8 @@ def validate(paths: Iterable[Path], labels: LabelSet) -> int:
                 records.append(record)
     incidents = [incident for record in records for incident in record.incidents]
     participants = sum(len(incident.participants) for incident in incidents)
-    print("\n".join([*faults, f"{len(records)} good records, {len(incidents)} incidents, {participants} participants; {len(faults)} faults"]))
+    summary = f"{len(records)} good records, {len(incidents)} incidents, {participants} participants; {len(faults)} faults"
+    print("\n".join([*faults, summary]))
     return 3 if faults else 0
 
 

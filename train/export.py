@@ -74,9 +74,9 @@ def export_graphs(run: Run, folder: Path) -> None:
     shapes = dict(zip(inputs, (by_token, by_token, by_word, by_word), strict=True))
     _export(Encode(run), inputs, list(Encoded.__dataclass_fields__), shapes, folder / "encode.onnx")
     states = torch.randn(2, 3, run.config.heads.width)
-    zeros = torch.zeros(2, dtype=torch.long)
     inputs = {"word_states": states, "word_mask": (ends > words).long()}
-    inputs |= dict.fromkeys(("trigger_first", "trigger_last", "trigger_type"), zeros)
+    # A tensor each: the exporter takes one tensor given thrice for one input.
+    inputs |= {name: torch.zeros(2, dtype=torch.long) for name in ("trigger_first", "trigger_last", "trigger_type")}
     one, many = {0: "triggers"}, {0: "triggers", 1: "words"}
     shapes = dict(zip(inputs, (many, many, one, one, one), strict=True))
     _export(FindParticipants(run), inputs, list(Participants.__dataclass_fields__), shapes, folder / "participants.onnx")
@@ -174,6 +174,7 @@ def write(run: Run, graphs: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     try:
         main()
     except WaqiaError as error:

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from train.config import HeadShape, LossWeights
 from waqia.labels import LabelSet
 
-DISTANCES = 8  # buckets on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …
+DISTANCES = 8  # buckets of words on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …, 65 and more
 WIDTHS = 16  # span widths in words told apart; longer spans share the last
 IGNORE = -100
 
@@ -235,7 +235,8 @@ def mean_over(states: Tensor, inside: Tensor) -> Tensor:
 
 def distance_bucket(place: Tensor, first: Tensor, last: Tensor) -> Tensor:
     """Signed distance of each word from a trigger in doubling buckets; place (W,), trigger (N,) -> (N, W) in [0, 2 * DISTANCES]."""
-    before = (first.unsqueeze(1) - place).clamp(min=0)
-    after = (place - last.unsqueeze(1)).clamp(min=0)
-    bucket = lambda far: torch.where(far > 0, far.clamp(min=1).float().log2().ceil() + 1, 0.0).clamp(max=DISTANCES).long()  # noqa: E731
-    return DISTANCES + bucket(after) - bucket(before)
+    # Compared, not computed by a logarithm: at 2, 4, 8 the last bit of that differs between runtimes.
+    edges = torch.tensor([1, *(2**power + 1 for power in range(DISTANCES - 1))], device=place.device)
+    after = ((place - last.unsqueeze(1)).unsqueeze(-1) >= edges).sum(-1)
+    before = ((first.unsqueeze(1) - place).unsqueeze(-1) >= edges).sum(-1)
+    return DISTANCES + after - before

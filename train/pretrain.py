@@ -282,7 +282,8 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
     attention = config.optimisation.attention
     none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     if isinstance(config.encoder, str):
-        return AutoModel.from_pretrained(config.encoder, dtype=torch.float32, attn_implementation=attention, add_pooling_layer=False, **none)
+        options = {"dtype": torch.float32, "attn_implementation": attention, "add_pooling_layer": False}
+        return AutoModel.from_pretrained(config.encoder, **options, **none)
     shape = config.encoder
     bert = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
@@ -326,7 +327,8 @@ def adamw(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
 
 def config_hash(config: PretrainConfig) -> str:
     """A fingerprint of all that decides a step's result; how long to train and what to log may change between two starts."""
-    fixed = config.model_dump(mode="json", exclude={"output": True, "log_steps": True, "checkpoint_seconds": True, "optimisation": {"tokens"}})
+    free = {"output": True, "log_steps": True, "checkpoint_seconds": True, "optimisation": {"tokens"}}
+    fixed = config.model_dump(mode="json", exclude=free)
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
