@@ -1,7 +1,7 @@
 """Records on disk:
 
 python -m train.data validate FILE… [--labels LABELS]   every fault as file:line: what, found, expected; exit 3 if there is one
-python -m train.data convert DIR OUT [--labels LABELS]  hand labels written as strings ("string#2": the second one) to records, split 70/10/20
+python -m train.data convert DIR OUT [--labels LABELS]  hand labels that quote their spans to records, split 70/10/20
 python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST (see train.gsr), split by document
 python -m train.data card FILE…                         counts by type, status, role and sector as Markdown, for a data card
 """

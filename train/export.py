@@ -19,13 +19,13 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from waqia.reader import OnnxBackend
 
 from train.backend import TorchBackend
 from train.run import Run
 from waqia import artefact
 from waqia.decode import Encoded, Participants, Triggers
 from waqia.errors import ConfigError, WaqiaError
+from waqia.reader import OnnxBackend
 from waqia.schema import read_records
 from waqia.windows import Batch, batch, split
 

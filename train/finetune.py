@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from eval.score import score
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
+from eval.score import score
 from train.calibrate import calibrate
 from train.checkpoints import newest_valid, seal
 from train.config import FinetuneConfig, config_path, load_config

@@ -13,7 +13,7 @@ _TRAILING = re.compile(f"[{_MARKS}]*")
 _FOLDED = re.compile(rf"[^\s{_MARKS}]\S*\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A stop ends a sentence where white space or a closing mark follows; «د. أحمد» and «3.5» are no ends.
-_END = re.compile(r"(?<![\s(«\"]\w)(?<!^\w)[.!?؟…]+[\"'»”’)\]]*(?=\s|$)|[!?؟…]+[\"'»”’)\]]*|[\r\n\u2028\u2029]+", re.MULTILINE)
+_END = re.compile(r"(?:(?<![\s(«\"]\w)(?<!^\w)[.!?؟…]+[\"'»”’)\]]*(?=\s|$)|[!?؟…]+[\"'»”’)\]]*|[\r\n\u2028\u2029])\s*", re.MULTILINE)
 
 
 def encodable(text: str) -> str:

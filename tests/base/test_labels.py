@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from waqia import LabelSet, LabelSetError
+
+
+def test_the_default_label_set_has_what_it_promises(labels):
+    sizes = [len(part) for part in (labels.incident_types, labels.statuses, labels.roles, labels.sectors)]
+    assert sizes == [24, 3, 6, 24]
+    assert labels.incident_types["air_strike"].acled == ("Explosions/Remote violence/Air/drone strike",)
+    assert labels.incident_types["air_strike"].plover == "ASSAULT/aerial"
+
+
+def test_every_label_has_an_arabic_name(labels):
+    for part in (labels.incident_types, labels.statuses, labels.roles, labels.sectors):
+        assert all(any("\u0621" <= c <= "\u064a" for c in label.ar) for label in part.values())
+
+
+def test_the_label_set_of_the_gold_standard_loads_with_the_same_code(root):
+    gsr = LabelSet.load(root / "configs/labels/plover-gsr.yaml")
+    assert list(gsr.incident_types) == ["ASSAULT", "PROTEST"]
+    assert list(gsr.roles) == ["initiator", "target"]
+
+
+def test_a_label_set_survives_json(tmp_path, labels):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(labels.to_dict(), ensure_ascii=False), "utf-8")
+    assert LabelSet.load(path) == labels
+
+
+def test_an_unknown_key_is_named(labels):
+    with pytest.raises(LabelSetError, match=r"x: missing or unknown \['colour'\]"):
+        LabelSet.from_dict({**labels.to_dict(), "colour": 1}, "x")
+
+
+def test_a_missing_key_of_a_label_is_named_with_the_label(labels):
+    data = labels.to_dict()
+    del data["roles"]["target"]["sector"]
+    with pytest.raises(LabelSetError, match=r"roles: target: missing or unknown \['sector'\]"):
+        LabelSet.from_dict(data, "x")
+
+
+def test_a_label_that_yaml_reads_as_false_is_explained(tmp_path, root):
+    text = (root / "configs/labels/plover-gsr.yaml").read_text("utf-8").replace("  CVL:", "  no:")
+    (tmp_path / "l.yaml").write_text(text, "utf-8")
+    with pytest.raises(LabelSetError, match="put it in quotes"):
+        LabelSet.load(tmp_path / "l.yaml")
+
+
+def test_a_label_set_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(LabelSetError, match=r"gone\.yaml: No such file"):
+        LabelSet.load(tmp_path / "gone.yaml")

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("torch", "transformers", "datasets", "evaluate", "accelerate", "pydantic", "yaml", "scipy", "sklearn", "matplotlib")
+
+
+def test_reading_works_where_nothing_heavy_can_be_imported():
+    script = f"""
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {HEAVY!r}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocked())
+import waqia
+assert waqia.Reader.load(threads=1).read("قصف مدفعي على حلب").error is None
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=60)

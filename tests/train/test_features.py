@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.conftest import span
+from train import tokenizer as tokenizers
+from train.features import Collator, Reach, read_windows
+from train.model import IGNORE
+from train.selfcheck import check
+from waqia import read_records
+from waqia.schema import parse_record
+from waqia.windows import WindowSettings
+
+WIDE = WindowSettings(256, 64)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(root, labels):
+    return tokenizers.train([record.text for record in read_records(root / "data/train.jsonl", labels)], 4000)
+
+
+def features(row, tokenizer, labels, settings=WIDE):
+    reach = Reach()
+    return list(read_windows([parse_record(row, labels, "x")], tokenizer, labels, settings, reach)), reach
+
+
+def test_targets_mark_the_words_of_the_spans(row, tokenizer, labels):
+    (window,), reach = features(row, tokenizer, labels)
+    assert window["triggers"] == [[0, 0, list(labels.incident_types).index("armed_attack"), 0]]
+    roles, sectors = list(labels.roles), list(labels.sectors)
+    assert window["spans"] == [
+        [0, roles.index("initiator"), 1, 1, sectors.index("UAF")],
+        [0, roles.index("target"), 3, 4, sectors.index("COP")],
+        [0, roles.index("place"), 6, 6, IGNORE],
+    ]
+    assert (dict(reach.reached), dict(reach.lost)) == ({"incidents": 1, "participants": 3}, {})
+
+
+def test_a_trigger_of_two_words_begins_once_and_goes_on(row, tokenizer, labels):
+    row["incidents"][0]["trigger"] = span(row["text"], "هاجم مسلحون")
+    (window,), _ = features(row, tokenizer, labels)
+    assert window["trigger_targets"][1] == 0
+    assert window["inside_targets"][:3] == [0, 1, 0]
+
+
+def test_a_span_that_cuts_a_word_is_counted_as_lost(row, tokenizer, labels):
+    row["incidents"][0]["participants"][0] = {"role": "initiator", "sector": "UAF", **span(row["text"], "مسلح")}
+    _, reach = features(row, tokenizer, labels)
+    assert reach.lost["participant outside the window or not at word bounds"] == 1
+
+
+def test_an_actor_in_another_window_is_counted_as_lost(labels, tokenizer):
+    text = "هاجم مسلحون دورية. " + "عاد الهدوء إلى الأحياء. " * 30 + "والضحايا من بلدة الصفصاف."
+    participants = [{"role": "place", "sector": None, **span(text, "بلدة الصفصاف")}]
+    incident = {"type": "armed_attack", "status": "actual", "trigger": span(text, "هاجم"), "participants": participants}
+    _, reach = features({"id": "x", "text": text, "incidents": [incident]}, tokenizer, labels, WindowSettings(64, 16))
+    assert reach.lost["participant outside the window or not at word bounds"] == 1
+    assert reach.reached["incidents"] == 1
+
+
+def test_types_that_were_not_asked_are_masked(row, tokenizer, labels):
+    (window,), _ = features({**row, "annotated": ["armed_attack"]}, tokenizer, labels)
+    assert sum(window["type_asked"]) == 1
+
+
+def test_a_passage_answered_without_a_trigger_teaches_its_words_nothing(row, tokenizer, labels):
+    (window,), _ = features({**row, "incidents": [], "answers": {"shelling": "yes"}}, tokenizer, labels)
+    assert set(window["trigger_targets"]) == {IGNORE}
+    assert sum(window["type_targets"]) == 1
+
+
+def test_a_batch_points_participants_at_their_triggers(row, tokenizer, labels):
+    (window,), _ = features(row, tokenizer, labels)
+    (empty,), _ = features({"id": "y", "text": "طقس جميل في المدينة", "incidents": []}, tokenizer, labels)
+    batch = Collator(0)([empty, window, window])
+    assert batch["triggers"][:, 0].tolist() == [1, 2]
+    assert batch["spans"][:, 0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert torch.all(batch["trigger_targets"][0, 4:] == IGNORE)
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_gold_through_tags_and_decoding_is_gold_but_for_what_is_counted(root, split, tokenizer, labels):
+    report = check(list(read_records(root / f"data/{split}.jsonl", labels)), tokenizer, labels, WIDE)
+    assert report.scores["types micro-F1"] == 1
+    assert report.scores["incidents F1"] == 1
+    assert report.unexplained == 0
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_real_news_passes_the_label_road_too(root, split, tokenizer, labels):
+    path = root.parent / f"shared/data/news/{split}.jsonl"
+    if not path.exists():
+        pytest.skip("the news files are not part of the project")
+    report = check(list(read_records(path, labels)), tokenizer, labels, WIDE)
+    assert report.scores["actors F1"] == pytest.approx(1, abs=2e-3)
+    assert report.unexplained == 0

@@ -1,0 +1,118 @@
+"""Does the label road lose anything? python -m train.selfcheck FILE… [--tokenizer TOKENIZER.json] [--labels LABELS]
+
+Gold labels become targets as in training, the targets become the logits of a model that is always right, and these are decoded and scored
+as in evaluation. Whatever is then missing is lost to windows, word bounds or decoding: it is listed by cause, and exit 1 if unexplained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from eval.score import score
+from train.features import Reach, read_windows
+from train.model import Sizes
+from waqia.decode import Calibration, Encoded, Floats, Model, Participants, Triggers, read_texts
+from waqia.errors import WaqiaError
+from waqia.labels import LabelSet
+from waqia.schema import Record, read_records
+from waqia.windows import Batch, Ints, WindowSettings
+
+SURE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Scores of the road, what could not be reached by cause, and how many lost items no cause explains."""
+
+    scores: dict[str, float | None]
+    reach: Reach
+    unexplained: int
+
+
+def check(records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings) -> Report:
+    """Send gold through targets, decoding and scoring."""
+    reach = Reach()
+    oracle = Oracle(list(read_windows(records, tokenizer, labels, settings, reach)), Sizes.of(labels))
+    model = Model("oracle", oracle, tokenizer, labels, settings, Calibration.plain(labels))
+    readings = read_texts([record.text for record in records], model)
+    read = [Record(r.id, r.text, reading.incidents) for r, reading in zip(records, readings, strict=True)]
+    found = sum(len(incident.participants) for record in read for incident in record.incidents)
+    incidents = sum(len(record.incidents) for record in read)
+    unexplained = abs(found - reach.reached["participants"]) + abs(incidents - reach.reached["incidents"])
+    return Report(score(records, read, labels).figures(), reach, unexplained)
+
+
+class Oracle:
+    """A backend that knows the targets of every window by its token ids."""
+
+    def __init__(self, features: Sequence[dict[str, list]], sizes: Sizes) -> None:
+        self.sizes = sizes
+        self.features = {tuple(row["ids"]): row for row in features}
+        self.rows = list(self.features.values())
+
+    def encode(self, batch: Batch) -> Encoded:
+        """Logits that say the targets; a word's state is the number of its window."""
+        size, words = batch.word_starts.shape
+        types = np.full((size, self.sizes.types), -SURE, np.float32)
+        triggers = np.zeros((size, words, 1 + self.sizes.types), np.float32)
+        triggers[..., 0] = SURE
+        inside = np.full((size, words), -SURE, np.float32)
+        states = np.zeros((size, words, 1), np.float32)
+        for place, (ids, mask) in enumerate(zip(batch.input_ids, batch.attention_mask, strict=True)):
+            row = self.features[tuple(ids[mask == 1].tolist())]
+            states[place] = self.rows.index(row)
+            types[place] = (np.array(row["type_targets"]) * 2 - 1) * SURE
+            for first, last, type_, _ in row["triggers"]:
+                triggers[place, first, 1 + type_] = 2 * SURE
+                inside[place, first + 1 : last + 1] = SURE
+        return Encoded(types, triggers, inside, states)
+
+    def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
+        """Logits that say the spans of each trigger."""
+        size, words = word_mask.shape
+        roles = np.full((size, words, words, self.sizes.roles), -SURE, np.float32)
+        statuses = np.zeros((size, self.sizes.statuses), np.float32)
+        sectors = np.zeros((size, words, self.sizes.sectors), np.float32)
+        for place in range(size):
+            row = self.rows[int(word_states[place, 0, 0])]
+            wanted = (int(triggers.first[place]), int(triggers.last[place]), int(triggers.type[place]))
+            number = next(n for n, trigger in enumerate(row["triggers"]) if tuple(trigger[:3]) == wanted)
+            statuses[place, row["triggers"][number][3]] = SURE
+            for trigger, role, first, last, sector in row["spans"]:
+                if trigger == number:
+                    roles[place, first, last, role] = SURE
+                if trigger == number and sector >= 0:
+                    sectors[place, first : last + 1, sector] += SURE / (1 + last - first)
+        return Participants(roles, statuses, sectors)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Check files and print what is lost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--tokenizer", type=Path, default=Path("models/waqia-mini/tokenizer.json"), help="(default: %(default)s)")
+    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="(default: %(default)s)")
+    args = parser.parse_args(argv)
+    labels, tokenizer = LabelSet.load(args.labels), Tokenizer.from_file(str(args.tokenizer))
+    reports = {path: check(list(read_records(path, labels)), tokenizer, labels, WindowSettings(256, 64)) for path in args.files}
+    for path, report in reports.items():
+        print(f"{path}: {', '.join(report.reach.lines())}; {report.unexplained} unexplained")
+        print("  " + ", ".join(f"{name} {value:.4f}" for name, value in report.scores.items() if value is not None and value < 1))
+    sys.exit(any(report.unexplained for report in reports.values()))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    try:
+        main()
+    except WaqiaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
