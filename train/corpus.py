@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import logging
 import lzma
@@ -152,7 +153,7 @@ def _open(path: Path) -> IO[Any]:
         return lzma.open(path, "rb")
     if path.suffix == ".gz":
         return gzip.open(path, "rb")
-    return zstandard.open(path, "rb") if path.suffix == ".zst" else path.open("rb")
+    return io.BufferedReader(zstandard.open(path, "rb")) if path.suffix == ".zst" else path.open("rb")
 
 
 def _row(line: bytes, where: str) -> Mapping[str, Any]:

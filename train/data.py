@@ -54,25 +54,34 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def validate(paths: Iterable[Path], labels: LabelSet) -> int:
     """Print every fault of every file and a summary; 3 if there is a fault, else 0."""
-    faults, records = [], []
+    faults: list[str] = []
+    records: list[Record] = []
     for path in paths:
         seen: dict[str, int] = {}
-        for number, line in enumerate(path.open("rb"), 1):
-            try:
-                record = parse_record(parse_line(line, f"{path}:{number}"), labels, f"{path}:{number}") if line.strip() else None
-            except RecordError as error:
-                faults += str(error).splitlines()
-                continue
-            if record is not None and record.id in seen:
-                faults.append(f"{path}:{number}: id {record.id!r} stands already in line {seen[record.id]}; ids must be unique in a file")
-            elif record is not None:
-                seen[record.id] = number
-                records.append(record)
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    _validate(line, f"{path}:{number}", number, labels, seen, faults, records)
     incidents = [incident for record in records for incident in record.incidents]
     participants = sum(len(incident.participants) for incident in incidents)
     summary = f"{len(records)} good records, {len(incidents)} incidents, {participants} participants; {len(faults)} faults"
     print("\n".join([*faults, summary]))
     return 3 if faults else 0
+
+
+def _validate(
+    line: bytes, where: str, number: int, labels: LabelSet, seen: dict[str, int], faults: list[str], records: list[Record]
+) -> None:
+    try:
+        record = parse_record(parse_line(line, where), labels, where)
+    except RecordError as error:
+        faults += str(error).splitlines()
+        return
+    if record.id in seen:
+        faults.append(f"{where}: id {record.id!r} stands already in line {seen[record.id]}; ids must be unique in a file")
+    else:
+        seen[record.id] = number
+        records.append(record)
 
 
 def convert(folder: Path, labels: LabelSet) -> dict[str, list[Record]]:

@@ -113,7 +113,12 @@ def _own_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _random_encoder(config: FinetuneConfig, shape: RandomEncoder, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:
-    tokenizer = tokenizers.train(texts, shape.vocabulary)
+    # Learning a vocabulary breaks ties by chance: a run that goes on must not learn another one.
+    kept = config.output / "checkpoints" / "tokenizer.json"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        tokenizers.train(texts, shape.vocabulary).save(str(kept))
+    tokenizer = Tokenizer.from_file(str(kept))
     bert = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=shape.width,

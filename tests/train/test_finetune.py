@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+import yaml
+
+from train import export, finetune
+from train.config import FinetuneConfig, load_config
+from train.export import parity
+from train.run import Run
+from waqia import ConfigError, Reader
+
+
+def configure(root, tmp_path, change=lambda data: None):
+    """The smoke configuration with paths of its own."""
+    data = yaml.safe_load((root / "configs/finetune-smoke.yaml").read_text("utf-8"))
+    data["output"] = str(tmp_path / "run")
+    for source in data["train_files"]:
+        source["path"] = str(root / source["path"])
+    data["dev_files"] = [str(root / path) for path in data["dev_files"]]
+    data["label_set"] = str(root / data["label_set"])
+    change(data)
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(data), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(root, tmp_path_factory):
+    """A run of the smoke configuration and its artefact."""
+    folder = tmp_path_factory.mktemp("smoke")
+    finetune.main([str(configure(root, folder))])
+    export.main([str(folder / "run"), str(folder / "artefact")])
+    return folder
+
+
+def test_train_export_read_works_from_end_to_end(trained, root):
+    text = (root / "samples/article.txt").read_text("utf-8")
+    reading = Reader.load(trained / "artefact", threads=1).read(text)
+    assert reading.error is None
+    assert reading.model == "waqia-smoke"
+
+
+def test_a_run_loaded_again_computes_the_same(trained):
+    a, b = Run.load(trained / "run"), Run.load(trained / "run")
+    ids = torch.arange(5, 15).view(1, -1)
+    bounds = torch.arange(0, 10).view(1, -1)
+    outputs = [run.model.encode(ids, torch.ones_like(ids), bounds, bounds + 1)[1] for run in (a, b)]
+    assert torch.equal(*outputs)
+
+
+def test_dev_scores_and_the_configuration_are_kept_with_the_run(trained):
+    scores = json.loads((trained / "run/dev-scores.json").read_text("utf-8"))
+    assert scores["records"] == 77
+    assert "incidents F1" in scores["figures"]
+    assert load_config(FinetuneConfig, trained / "run/config.yaml").name == "waqia-smoke"
+
+
+def test_a_run_without_a_file_is_refused_by_its_name(trained, tmp_path):
+    shutil.copytree(trained / "run", tmp_path / "run")
+    (tmp_path / "run/model.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"model\.safetensors is missing"):
+        Run.load(tmp_path / "run")
+
+
+def test_an_export_that_differs_from_torch_writes_nothing(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "export_graphs", lambda _, folder: None)
+    monkeypatch.setattr(export, "parity", lambda *_: 0.01)
+    with pytest.raises(ConfigError, match="nothing was written"):
+        export.main([str(trained / "run"), str(tmp_path / "artefact")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parity_sees_a_changed_weight(trained, tmp_path):
+    run = Run.load(trained / "run")
+    export.halve(run.model)
+    with torch.no_grad():
+        run.model.participants_head.status_out.bias += 0.01
+    assert parity(run, trained / "artefact") > export.PARITY
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path):
+    def often(data):
+        data["training"] |= {"save_steps": 4}
+        data["train_files"][0]["path"] = str(root / "data/dev.jsonl")
+
+    class KilledError(Exception):
+        """Stands for kill -9 in the middle of a run."""
+
+    def stop_at(trainer, step):
+        class Stop(finetune.TrainerCallback):
+            def on_step_end(self, args, state, control, **_):
+                if state.global_step == step:
+                    raise KilledError
+
+        trainer.add_callback(Stop())
+        return trainer
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole, cut = configure(root, tmp_path / "a", often), configure(root, tmp_path / "b", often)
+    finetune.main([str(whole)])
+    vocabulary = tmp_path / "b/run/checkpoints/tokenizer.json"
+    vocabulary.parent.mkdir(parents=True)
+    shutil.copy(tmp_path / "a/run/tokenizer.json", vocabulary)
+    build = finetune.build_trainer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finetune, "build_trainer", lambda *args: stop_at(build(*args), 10))
+        with pytest.raises(KilledError):
+            finetune.main([str(cut)])
+    finetune.main([str(cut)])
+    a, b = (Run.load(tmp_path / name / "run").model.state_dict() for name in "ab")
+    assert all(torch.allclose(a[name], b[name], atol=1e-6) for name in a)
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run(root, tmp_path):
+    config = configure(root, tmp_path, lambda data: data["loss"].update(types=float("inf")))
+    with pytest.raises(FloatingPointError, match="is not finite"):
+        finetune.main([str(config)])
+    assert not (tmp_path / "run/model.safetensors").exists()
+
+
+def test_windows_longer_than_the_encoder_are_refused(root, tmp_path):
+    config = configure(root, tmp_path, lambda data: data["windows"].update(max_tokens=512))
+    with pytest.raises(ConfigError, match="has only 128 positions"):
+        finetune.main([str(config)])

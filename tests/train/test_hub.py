@@ -1,0 +1,92 @@
+"""The hub road without the hub: a cache laid out as huggingface_hub lays it out, with AraBERT's kind of files and random weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+from transformers import BertConfig, BertForMaskedLM
+
+from tests.train.test_finetune import configure
+from waqia import Reader
+
+HUB_ID = "aubmindlab/bert-base-arabertv02"
+WORDS = ["قصف", "مدفعي", "على", "مدينة", "حلب", "هاجم", "مسلحون", "دورية", "الشرطة", "في", "إلى", "من", "احتجاج", "قتل"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """HF_HOME with the model's snapshot: blobs behind links, as the hub client keeps them."""
+    home = tmp_path_factory.mktemp("hf")
+    folder = home / "hub" / f"models--{HUB_ID.replace('/', '--')}"
+    snapshot = folder / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    snapshot.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs/main").write_text(snapshot.name)
+    vocabulary = ["[PAD]", *(f"[unused{n}]" for n in range(3)), "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[رابط]", "[بريد]", "[مستخدم]"]
+    letters = [chr(code) for code in range(0x621, 0x64B)] + list("0123456789.,:;!?\"'-")
+    vocabulary += [*letters, *(f"##{letter}" for letter in letters), *WORDS]
+    vocabulary += [f"كلمة{n}" for n in range(64_000 - len(vocabulary))]
+    (snapshot / "vocab.txt").write_text("\n".join(vocabulary) + "\n", "utf-8")
+    settings = {"do_lower_case": False, "max_len": 512, "never_split": ["[بريد]", "[مستخدم]", "[رابط]"], "tokenizer_class": "BertTokenizer"}
+    (snapshot / "tokenizer_config.json").write_text(json.dumps(settings, ensure_ascii=False), "utf-8")
+    (snapshot / "special_tokens_map.json").write_text(
+        json.dumps({f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")})
+    )
+    torch.manual_seed(0)
+    shape = BertConfig(vocab_size=64_000, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    BertForMaskedLM(shape).save_pretrained(snapshot)  # the hub's file has the language-model head too
+    blobs = folder / "blobs"
+    blobs.mkdir()
+    for path in list(snapshot.iterdir()):
+        path.rename(blobs / f"blob-{path.name}")
+        path.symlink_to(f"../../blobs/blob-{path.name}")
+    return home
+
+
+def hub_config(root, tmp_path):
+    return configure(root, tmp_path, lambda data: data.update(encoder=HUB_ID, tokenizer="hub", name="arabert-test"))
+
+
+def python(root, home, *arguments):
+    environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=root, env=environment, capture_output=True, text=True)
+
+
+def test_a_model_in_the_hub_cache_trains_exports_and_reads_offline(root, tmp_path, cache):
+    trained = python(root, cache, "train.finetune", str(hub_config(root, tmp_path)))
+    assert trained.returncode == 0, trained.stderr
+    exported = python(root, cache, "train.export", str(tmp_path / "run"), str(tmp_path / "artefact"))
+    assert exported.returncode == 0, exported.stderr
+    reader = Reader.load(tmp_path / "artefact", threads=1)
+    assert reader.read("هاجم مسلحون دورية الشرطة https://t.example/x").error is None
+    tokenizer = json.loads((tmp_path / "artefact/tokenizer.json").read_text("utf-8"))
+    assert len(tokenizer["model"]["vocab"]) == 64_000
+    assert {"[رابط]", "[بريد]", "[مستخدم]"} <= {token["content"] for token in tokenizer["added_tokens"]}
+
+
+def test_without_the_model_the_error_names_the_cache_and_the_way_out(root, tmp_path):
+    failed = python(root, tmp_path / "empty", "train.finetune", str(hub_config(root, tmp_path)))
+    assert failed.returncode == 2
+    assert str(tmp_path / "empty/hub") in failed.stderr
+    assert "hf download aubmindlab/bert-base-arabertv02" in failed.stderr
+    assert "path of a folder" in failed.stderr
+
+
+def test_a_folder_in_hub_layout_works_in_place_of_an_id(root, tmp_path, cache):
+    (snapshot,) = (cache / "hub").glob("models--*/snapshots/*")
+    path = hub_config(root, tmp_path)
+    data = yaml.safe_load(path.read_text("utf-8"))
+    path.write_text(yaml.safe_dump({**data, "encoder": str(snapshot)}), "utf-8")
+    done = python(root, tmp_path / "empty", "train.finetune", str(path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_shipped_configuration_asks_the_hub_for_arabert(root):
+    data = yaml.safe_load((root / "configs/finetune-arabertv02.yaml").read_text("utf-8"))
+    assert (data["encoder"], data["tokenizer"], data["training"]["precision"]) == (HUB_ID, "hub", "bf16")

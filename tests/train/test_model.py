@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from train import tokenizer as tokenizers
+from train.config import HeadShape, LossWeights
+from train.features import Collator, Reach, read_windows
+from train.model import IncidentModel, Sizes, distance_bucket, word_means
+from waqia import read_records
+from waqia.windows import WindowSettings
+
+
+@pytest.fixture(scope="module")
+def features(root, labels):
+    records = list(read_records(root / "data/dev.jsonl", labels))[:12]
+    tokenizer = tokenizers.train([record.text for record in records], 600)
+    return list(read_windows(records, tokenizer, labels, WindowSettings(128, 32), Reach()))
+
+
+@pytest.fixture(scope="module")
+def model(labels):
+    torch.manual_seed(0)
+    bert = BertConfig(vocab_size=600, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
+    shape = HeadShape(width=32, layers=1, attention_heads=2, role_width=8, dropout=0.1)
+    weights = LossWeights(types=1, triggers=1, inside=1, roles=1, statuses=1, sectors=1)
+    return IncidentModel(BertModel(bert, add_pooling_layer=False), 32, shape, Sizes.of(labels), weights).eval()
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5])
+def test_the_loss_does_not_change_with_how_a_batch_is_cut(model, features, cut):
+    collate, rows = Collator(0), features[:10]
+    whole = model(**collate(rows))["loss"]
+    parts = [model(**collate(rows[start : start + cut]), num_items_in_batch=len(rows))["loss"] for start in range(0, len(rows), cut)]
+    torch.testing.assert_close(torch.stack(parts).sum(), whole, rtol=1e-5, atol=1e-3)
+
+
+def test_padding_changes_no_logit(model, features):
+    collate = Collator(0)
+    short, long = sorted(features, key=lambda row: row["length"])[:: len(features) - 1]
+    inputs = ("input_ids", "attention_mask", "word_starts", "word_ends")
+    alone, beside = collate([short]), collate([short, long])
+    words = alone["word_starts"].shape[1]
+    for a, b in zip(model.encode(*(alone[n] for n in inputs))[1:], model.encode(*(beside[n] for n in inputs))[1:], strict=True):
+        torch.testing.assert_close(a[0], b[0, :words], rtol=1e-4, atol=1e-4)
+
+
+def test_training_on_one_batch_learns_it(model, features):
+    batch = Collator(0)(features[:4])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    first = model(**batch)["loss"].item()
+    for _ in range(15):
+        optimizer.zero_grad()
+        loss = model(**batch)["loss"]
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.5 * first
+
+
+def test_a_word_is_the_mean_of_its_tokens_and_padding_is_zero():
+    tokens = torch.arange(8.0).view(1, 4, 2)
+    means = word_means(tokens, torch.tensor([[1, 0]]), torch.tensor([[3, 0]]))
+    assert means.tolist() == [[[3.0, 4.0], [0.0, 0.0]]]
+
+
+def test_distances_are_signed_and_double():
+    buckets = distance_bucket(torch.arange(12), torch.tensor([5]), torch.tensor([6]))
+    assert buckets.tolist() == [[4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11, 12]]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+import yaml
+import zstandard
+from transformers import AutoModel, AutoTokenizer
+
+from train.corpus import CorpusConfig, TextSource, distinct, documents, pack
+from train.embeddings import ppmi_svd
+from train.pretrain import Batch
+from train.tokenizer import train as train_tokenizer
+from waqia import RecordError
+
+
+def configure(root, folder, **changes):
+    data = yaml.safe_load((root / "configs/pretrain-smoke.yaml").read_text("utf-8"))
+    data["output"] = str(folder / "run")
+    data["corpus"]["sources"][0]["path"] = str(root / "data/dev.jsonl")
+    data |= changes
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(data), "utf-8")
+    return folder / "config.yaml"
+
+
+def start(root, config):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "train.pretrain", str(config)]
+    return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def losses(folder):
+    rows = [json.loads(line) for line in (folder / "run/log.jsonl").read_text("utf-8").splitlines()]
+    return {row["step"]: (row["loss"], row["held_out_loss"]) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def whole(root, tmp_path_factory):
+    """A finished smoke run."""
+    folder = tmp_path_factory.mktemp("pretrain")
+    finish(start(root, configure(root, folder)))
+    return folder
+
+
+def test_pretraining_lowers_the_held_out_loss(whole):
+    found = losses(whole)
+    assert found[max(found)][1] < found[1][1]
+
+
+def test_the_encoder_is_an_ordinary_bert_folder(whole):
+    encoder, tokenizer = AutoModel.from_pretrained(whole / "run/encoder"), AutoTokenizer.from_pretrained(whole / "run/encoder")
+    states = encoder(**tokenizer("قصف مدفعي على المدينة", return_tensors="pt")).last_hidden_state
+    assert states.shape[-1] == 32
+    assert torch.isfinite(states).all()
+
+
+def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(root, tmp_path, whole):
+    config = configure(root, tmp_path / "cut")
+    (tmp_path / "cut/run").mkdir()
+    (tmp_path / "cut/run/tokenizer.json").write_bytes((whole / "run/tokenizer.json").read_bytes())
+    process = start(root, config)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "cut/run").glob("checkpoint-*/manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    finish(start(root, config))
+    assert losses(tmp_path / "cut") == losses(whole)
+
+
+def test_an_encoder_is_adapted_to_other_texts(root, tmp_path, whole):
+    config = configure(root, tmp_path / "adapted", encoder=str(whole / "run/encoder"), embeddings="encoder")
+    finish(start(root, config))
+    found = losses(tmp_path / "adapted")
+    assert found[max(found)][1] < losses(whole)[1][1]
+
+
+def test_whole_words_are_masked_at_the_rate_asked_for():
+    rows = np.random.default_rng(0).integers(5, 100, (64, 128)).astype(np.int32)
+    continues = np.arange(100) >= 60
+    batch = Batch(rows, (1, 2), continues, 0.25, 4, 5, 512)
+    hidden = np.zeros(rows.size, bool)
+    hidden[batch.masked.numpy()] = True
+    hidden = hidden.reshape(rows.shape)
+    assert 0.22 < hidden.mean() < 0.3
+    later = continues[rows][:, 1:]
+    assert (hidden[:, 1:] == hidden[:, :-1])[later].all()
+    assert torch.equal(batch.targets, torch.from_numpy(rows[hidden].astype(np.int64)))
+
+
+def test_masks_are_a_function_of_seed_and_step_alone():
+    rows = np.random.default_rng(0).integers(5, 100, (4, 32)).astype(np.int32)
+    a, b, c = (Batch(rows, key, np.zeros(100, bool), 0.2, 4, 5, 64) for key in ((1, 2), (1, 2), (1, 3)))
+    assert torch.equal(a.ids, b.ids)
+    assert not torch.equal(a.ids, c.ids)
+
+
+def test_texts_are_read_from_packed_files_filtered_and_deduplicated(tmp_path):
+    rows = [{"text": f"خبر {word}", "kind": kind} for word, kind in (("أول", "a"), ("ثان", "b"), ("أول", "a"))]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+    for suffix, squeeze in {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}.items():
+        path = tmp_path / f"t.jsonl{suffix}"
+        path.write_bytes(squeeze(lines))
+        source = TextSource(path=path, where={"kind": ("a",)}, repeat=1, final_repeat=1)
+        assert list(documents(source)) == ["خبر أول", "خبر أول"]
+        assert distinct([source]) == [["خبر أول"]]
+    (tmp_path / "t.txt").write_text("سطر\n\nآخر\n", "utf-8")
+    assert list(documents(TextSource(path=tmp_path / "t.txt", where={}, repeat=1, final_repeat=1))) == ["سطر", "آخر"]
+
+
+def test_a_row_without_text_is_named(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"text": "خبر"}\n{"body": "خبر"}\n', "utf-8")
+    with pytest.raises(RecordError, match=r"t\.jsonl:2: expected an object with a field `text`"):
+        list(documents(TextSource(path=tmp_path / "t.jsonl", where={}, repeat=1, final_repeat=1)))
+
+
+def test_rows_are_packed_without_padding_and_held_out_documents_stay_out(tmp_path, root):
+    source = TextSource(path=root / "data/dev.jsonl", where={}, repeat=1, final_repeat=1)
+    tokenizer = train_tokenizer(documents(source), 500)
+    corpus = pack(CorpusConfig(sources=(source,), row_tokens=32, held_out=0.3), tokenizer, tmp_path)
+    assert (corpus.sources[0] != tokenizer.token_to_id("[PAD]")).all()
+    assert (corpus.sources[0][:, 0] == tokenizer.token_to_id("[CLS]")).all()
+    rows = {tuple(row) for row in corpus.sources[0].tolist()}
+    assert corpus.held_out.size
+    assert not rows & {tuple(row) for row in corpus.held_out.tolist()}
+
+
+def test_static_embeddings_put_words_of_like_company_near_each_other():
+    random = np.random.default_rng(0)
+    topics = random.integers(0, 2, 4000)
+    tokens = (topics.repeat(8) * 10 + random.integers(0, 10, 32_000)).astype(np.int32)
+    vectors = ppmi_svd(tokens, 20, 4, 0)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    alike = unit @ unit.T
+    assert alike[:10, :10].mean() > alike[:10, 10:].mean() + 0.3
