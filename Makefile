@@ -1,0 +1,29 @@
+# Each target builds .venv when it is missing or out of date.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+RUN := OMP_WAIT_POLICY=PASSIVE HF_HUB_OFFLINE=1 $(VENV)/bin/python
+QUICK := runs/finetune-mini
+
+.PHONY: quickstart test lint
+
+quickstart: $(VENV)/.installed  ## Fine-tune, export, score on data/test, and read an article with the result
+	$(RUN) -m train.finetune configs/finetune-mini.yaml
+	$(RUN) -m train.export $(QUICK) $(QUICK)/artefact
+	rm -f $(QUICK)/test-predictions.jsonl
+	$(VENV)/bin/waqia batch data/test.jsonl $(QUICK)/test-predictions.jsonl --artefact $(QUICK)/artefact
+	$(RUN) -m eval.score data/test.jsonl $(QUICK)/test-predictions.jsonl --out $(QUICK)/test-scores.json
+	$(VENV)/bin/waqia read samples/article.txt --artefact $(QUICK)/artefact
+	$(VENV)/bin/waqia read samples/article.txt --artefact $(QUICK)/artefact --format html > $(QUICK)/article.html
+	@echo "The same as a page: $(QUICK)/article.html"
+
+test: $(VENV)/.installed
+	$(RUN) -m pytest
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
