@@ -95,6 +95,7 @@ def build_trainer(run: Run, records: Sequence[Record]) -> Trainer:
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=True,  # a batch without triggers leaves the participants head out
     )
     collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
     callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(config))]

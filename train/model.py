@@ -46,6 +46,9 @@ class WindowHead(nn.Module):
         self.trigger_out = nn.Linear(shape.width, 1 + sizes.types)
         self.inside_out = nn.Linear(shape.width, 1)
         self.type_to_trigger = nn.Parameter(torch.tensor(0.5))
+        with torch.no_grad():  # begin with what is true of most words: no trigger begins, none goes on
+            self.trigger_out.bias[0] = 6.0
+            self.inside_out.bias.fill_(-4.0)
 
     def forward(self, tokens: Tensor, word_starts: Tensor, word_ends: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """tokens (B, T, H), word bounds (B, W) -> logits of types (B, K), triggers (B, W, 1 + K), inside (B, W); word_states (B, W, D)."""
