@@ -1,113 +1,62 @@
-"""What a simple system reaches on the same files: python -m eval.baseline --train FILE… GOLD OUT [--labels LABELS]
+"""What simple systems reach on the same files: python -m eval.baseline GOLD OUT --train FILE… [--labels LABELS] [--systems NAME…]
 
-TF-IDF of words and characters with a logistic regression a type, trained on the incident types of whole passages. It finds no spans: its
-predictions say `passage_types` and the probability of each type in `types`, which eval.score takes. Least probabilities are chosen by
-cross-validation on the training files, one a type, leaning on the one of all types together where a type is rare.
+Writes OUT/NAME.jsonl, predictions for the records of GOLD, and prints the figures of each system:
+
+- majority: the type that most training passages report, for every passage;
+- keywords: stems of a short list of our own (eval/keywords.yaml), no training;
+- tfidf: TF-IDF with logistic regression, types of passages only (eval.tfidf);
+- crf: conditional random fields on word features, triggers and participants (eval.crf; needs python-crfsuite).
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import FeatureUnion
-
-from eval.files import read_gold
-from eval.score import passage_types
-from waqia.errors import ConfigError, WaqiaError
+from eval import crf, keywords, tfidf
+from eval.command import run
+from eval.files import read_gold, read_predictions
+from eval.score import passage_types, score
+from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record, dump_row
 
-FOLDS = 5
-SHRINK = 40  # passages of a type at which its own threshold counts as much as that of all types
-
-
-@dataclass(frozen=True, slots=True)
-class Classifier:
-    """One type: its regression, and what cross-validation predicted for the training passages."""
-
-    model: LogisticRegression
-    truth: NDArray[np.bool_]
-    probabilities: NDArray[np.float64]
+Predict = Callable[[Sequence[Record], Sequence[Record], LabelSet], list[dict[str, Any]]]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, predict, write."""
+    """Train, predict, write and score every system."""
+    systems: dict[str, Predict] = {"majority": majority, "keywords": keywords.predict, "tfidf": tfidf.predict, "crf": crf.predict}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--train", type=Path, nargs="+", required=True, metavar="FILE")
     parser.add_argument("gold", type=Path, metavar="GOLD")
-    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder for the predictions")
+    parser.add_argument("--train", type=Path, nargs="+", required=True, metavar="FILE")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
+    parser.add_argument("--systems", nargs="+", choices=list(systems), default=list(systems), help="(default: all)")
     args = parser.parse_args(argv)
     labels = LabelSet.load(args.labels)
     train = [record for path in args.train for record in read_gold(path, labels)]
     gold = read_gold(args.gold, labels)
-    with args.out.open("w", encoding="utf-8") as out:
-        for row in predict(train, gold, labels):
-            out.write(dump_row(row) + "\n")
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in args.systems:
+        path = args.out / f"{name}.jsonl"
+        rows = systems[name](train, gold, labels)
+        path.write_text("".join(dump_row(row) + "\n" for row in rows), "utf-8")
+        print(f"{path}: {score(gold, read_predictions(path, gold, labels), labels).headline()}", flush=True)
 
 
-def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet) -> list[dict[str, Any]]:
-    """A prediction row for every gold record, from the training records alone."""
-    vectorizer = FeatureUnion(
-        [
-            ("words", TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)),
-            ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True)),
-        ]
-    )
-    features, wanted = vectorizer.fit_transform([record.text for record in train]), vectorizer.transform([record.text for record in gold])
-    found: dict[str, Classifier] = {}
-    for name in labels.incident_types:
-        asked = np.array([record.annotated is None or name in record.annotated for record in train])
-        truth = np.array([name in passage_types(record) for record in train])[asked]
-        if min(truth.sum(), (~truth).sum()) >= FOLDS:
-            found[name] = fit(features[asked], truth)
-    if not found:
-        raise ConfigError(f"the training files have no type with {FOLDS} passages; give more or other --train files")
-    common = best_threshold(np.concatenate([c.truth for c in found.values()]), np.concatenate([c.probabilities for c in found.values()]))
-    types: list[dict[str, float]] = [{} for _ in gold]
-    chosen: list[list[str]] = [[] for _ in gold]
-    for name, classifier in found.items():
-        own = classifier.truth.sum() / (classifier.truth.sum() + SHRINK)
-        threshold = own * best_threshold(classifier.truth, classifier.probabilities) + (1 - own) * common
-        for place, probability in enumerate(classifier.model.predict_proba(wanted)[:, 1]):
-            types[place][name] = round(float(probability), 6)
-            if probability >= threshold:
-                chosen[place].append(name)
-    return [
-        {"id": record.id, "incidents": [], "passage_types": names, "types": probabilities}
-        for record, names, probabilities in zip(gold, chosen, types, strict=True)
-    ]
-
-
-def fit(features: Any, truth: NDArray[np.bool_]) -> Classifier:
-    """A regression on all passages, and its cross-validated probabilities."""
-    model = LogisticRegression(C=10, class_weight="balanced", max_iter=300, solver="liblinear", random_state=0)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    probabilities = cross_val_predict(model, features, truth, cv=folds, method="predict_proba")[:, 1]
-    return Classifier(model.fit(features, truth), truth, probabilities)
-
-
-def best_threshold(truth: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
-    """The least probability with the best F1."""
-    order = np.argsort(-probabilities)
-    hits = np.cumsum(truth[order])
-    best = int(np.argmax(2 * hits / (truth.sum() + np.arange(1, len(order) + 1))))
-    return float(probabilities[order[best]])
+def majority(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet) -> list[dict[str, Any]]:
+    """The commonest type of the training passages for every gold record, and how common each type is as its probability."""
+    said = Counter(name for record in train for name in passage_types(record))
+    if not said:
+        raise ConfigError("the training files report no incident; give more or other --train files")
+    asked = {name: sum(r.annotated is None or name in r.annotated for r in train) for name in labels.incident_types}
+    rates = {name: round(said[name] / count, 6) for name, count in asked.items() if count}
+    return [{"id": record.id, "incidents": [], "passage_types": [max(rates, key=lambda n: rates[n])], "types": rates} for record in gold]
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run(main)

@@ -1,12 +1,14 @@
-"""Judge an artefact on the public ASSAULT/PROTEST gold standard: python -m eval.gsr ARTEFACT DIR [--split dev|test|train|all] [--json FILE]
+"""Judge a system on the public ASSAULT/PROTEST gold standard: python -m eval.gsr ARTEFACT_OR_PRED DIR [--split dev] [--json FILE]
 
-DIR holds the raw files (see train.gsr). Each class is judged on the sentences that were asked of it, yes against all else:
+DIR holds the raw files (see train.gsr). What is judged is an artefact's folder, or a prediction JSONL over the ids of the split. Each
+class is judged on the sentences that were asked of it, yes against all else:
 
-- average precision, and F1 at the artefact's own thresholds, over all sentences and by how hard the coders found them;
-- source and target words of the sentences that are yes in both, token F1 as the coders are compared among themselves.
+- average precision, and F1 at the system's own thresholds, over all sentences and by how hard the coders found them;
+- of the sentences that are yes in both: source and target words, token F1 as the coders are compared among themselves; and the role code
+  of each source and target that shares a word with one that was read and that the coders gave a code.
 
-An artefact whose label set has the classes is taken at its word; of another one, the incident types whose PLOVER event is the class
-speak for it.
+A system whose label set has the classes is taken at its word; of another one, the incident types whose PLOVER event is the class speak
+for it, and CAMEO's MED (media) and HLH (health) are read as PLOVER's JRN and MED. No text is printed or written.
 """
 
 from __future__ import annotations
@@ -14,44 +16,61 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn.metrics import average_precision_score
 
+from eval.command import run
 from eval.counts import Counts
-from train.gsr import CLASSES, import_gsr
-from waqia.errors import WaqiaError
+from eval.files import read_predictions
+from eval.score import passage_types
+from train.gsr import CLASSES, NO_ROLE, import_gsr
 from waqia.labels import LabelSet
 from waqia.reader import Reader
-from waqia.schema import Incident, Reading, Record
+from waqia.schema import Participant, Record, Span
 
 ROLES = ("initiator", "target")
+PLOVER_CODES = {"MED": "JRN", "HLH": "MED"}  # CAMEO codes that PLOVER writes otherwise
+
+Pair = tuple[Record, Record]  # gold and prediction
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Import, read, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("artefact", type=Path)
+    parser.add_argument("system", type=Path, metavar="ARTEFACT_OR_PRED")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--split", choices=("train", "dev", "test", "all"), default="dev", help="(default: %(default)s)")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/plover-gsr.yaml"), help="(default: %(default)s)")
+    parser.add_argument("--predicted-labels", type=Path, help="label set of a prediction file (default: that of --labels)")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args(argv)
-    splits, _ = import_gsr(args.folder, LabelSet.load(args.labels))
+    labels = LabelSet.load(args.labels)
+    splits, _ = import_gsr(args.folder, labels)
     records = [record for name, rows in splits.items() if args.split in (name, "all") for record in rows]
-    reader = Reader.load(args.artefact)
-    figures = judge(records, list(reader.read_many(record.text for record in records)), reader.labels)
-    print(json.dumps(figures, indent=1))
+    if args.system.is_dir():
+        predicted, theirs = read(Reader.load(args.system), records)
+    else:
+        theirs = LabelSet.load(args.predicted_labels or args.labels)
+        predicted = read_predictions(args.system, records, theirs)
+    figures = judge(records, predicted, theirs)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    print(json.dumps(figures, indent=1))
 
 
-def judge(records: Sequence[Record], readings: Sequence[Reading], labels: LabelSet) -> dict[str, Any]:
-    """Figures of each class; None where there is nothing to judge."""
-    return {name: _judge(name, list(zip(records, readings, strict=True)), types_of(name, labels)) for name in CLASSES}
+def read(reader: Reader, records: Sequence[Record]) -> tuple[list[Record], LabelSet]:
+    """What an artefact reads in the texts of records, and its label set."""
+    readings = reader.read_many(record.text for record in records)
+    rows = [Record(a.id, a.text, b.incidents, extra={"types": b.types}) for a, b in zip(records, readings, strict=True)]
+    return rows, reader.labels
+
+
+def judge(records: Sequence[Record], predicted: Sequence[Record], labels: LabelSet) -> dict[str, Any]:
+    """Figures of each class, predictions with their label set in the order of gold; None where there is nothing to judge."""
+    return {name: _judge(name, list(zip(records, predicted, strict=True)), types_of(name, labels)) for name in CLASSES}
 
 
 def types_of(name: str, labels: LabelSet) -> set[str]:
@@ -61,20 +80,22 @@ def types_of(name: str, labels: LabelSet) -> set[str]:
     return {key for key, kind in labels.incident_types.items() if kind.plover and kind.plover.partition("/")[0] == name}
 
 
-def _judge(name: str, pairs: Sequence[tuple[Record, Reading]], types: set[str]) -> dict[str, Any]:
-    asked = [(record, reading) for record, reading in pairs if name in (record.annotated or ())]
-    truth = [record.extra["answers"][name] == "yes" for record, _ in asked]
-    probabilities = [max(reading.types.get(kind, 0.0) for kind in types) for _, reading in asked]
-    said = [any(incident.type in types for incident in reading.incidents) for _, reading in asked]
-    difficulty = [record.extra["difficulty"][name] for record, _ in asked]
+def _judge(name: str, pairs: Sequence[Pair], types: set[str]) -> dict[str, Any]:
+    asked = [(gold, predicted) for gold, predicted in pairs if name in (gold.annotated or ())]
+    truth = [gold.extra["answers"][name] == "yes" for gold, _ in asked]
+    probabilities = [max((predicted.extra.get("types", {}).get(kind, 0.0) for kind in types), default=0.0) for _, predicted in asked]
+    said = [bool(passage_types(predicted) & types) for _, predicted in asked]
+    difficulty = [gold.extra["difficulty"][name] for gold, _ in asked]
     both = [pair for pair, t, s in zip(asked, truth, said, strict=True) if t and s]
+    given = any("types" in predicted.extra for _, predicted in asked)
     return {
         "sentences": len(asked),
         "yes": sum(truth),
-        "average_precision": float(average_precision_score(truth, probabilities)) if 0 < sum(truth) < len(truth) else None,
+        "average_precision": float(average_precision_score(truth, probabilities)) if given and 0 < sum(truth) < len(truth) else None,
         **_ratios(Counts(sum(t and s for t, s in zip(truth, said, strict=True)), sum(truth), sum(said))),
         "called_yes_by_label": {label: _share(said, difficulty, label) for label in sorted(set(difficulty))},
         **{f"{role}_token_f1": _tokens(both, name, types, role).f1 for role in ROLES},
+        **{f"{role}_code_accuracy": _codes(both, name, types, role).recall for role in ROLES},
     }
 
 
@@ -87,26 +108,37 @@ def _ratios(counts: Counts) -> dict[str, float | None]:
     return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
 
 
-def _tokens(pairs: Sequence[tuple[Record, Reading]], name: str, types: set[str], role: str) -> Counts:
-    """Words of a role in gold and reading, counted together over sentences."""
+def _tokens(pairs: Sequence[Pair], name: str, types: set[str], role: str) -> Counts:
+    """Words of a role in gold and prediction, counted together over sentences."""
     total = Counts()
-    for record, reading in pairs:
-        gold = _words(record, {name}, role, record.incidents)
-        read = _words(record, types, role, reading.incidents)
-        total = total + Counts(len(gold & read), len(gold), len(read))
+    for gold, predicted in pairs:
+        ours = {word for actor in _actors(gold, {name}, role) for word in _words(gold, actor)}
+        theirs = {word for actor in _actors(predicted, types, role) for word in _words(gold, actor)}
+        total = total + Counts(len(ours & theirs), len(ours), len(theirs))
     return total
 
 
-def _words(record: Record, types: set[str], role: str, incidents: Sequence[Incident]) -> set[int]:
-    """Places of the words, by the offset at which each begins, that any incident of the types gives the role."""
-    spans = [p for incident in incidents if incident.type in types for p in incident.participants if p.role == role]
-    starts = [word.start() for word in re.finditer(r"\w+", record.text)]
-    return {start for start in starts for p in spans if p.start <= start < p.end}
+def _codes(pairs: Sequence[Pair], name: str, types: set[str], role: str) -> Counts:
+    """Coded actors of gold that share a word with one that was read; hits where the one with most words in common has the code."""
+    hits = shared = 0
+    for gold, predicted in pairs:
+        for actor in (actor for actor in _actors(gold, {name}, role) if actor.sector != NO_ROLE):
+            common = [(len(_words(gold, actor) & _words(gold, other)), other) for other in _actors(predicted, types, role)]
+            size, nearest = max(common, key=lambda item: item[0], default=(0, actor))
+            code = actor.sector if name in types else PLOVER_CODES.get(str(actor.sector), actor.sector)
+            shared += size > 0
+            hits += size > 0 and nearest.sector == code
+    return Counts(hits, shared)
+
+
+def _actors(record: Record, types: set[str], role: str) -> list[Participant]:
+    return [p for incident in record.incidents if incident.type in types for p in incident.participants if p.role == role]
+
+
+def _words(record: Record, span: Span) -> set[int]:
+    """Places of a span's words, by the offset at which each begins."""
+    return {word.start() for word in re.finditer(r"\w+", record.text) if span.start <= word.start() < span.end}
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run(main)

@@ -10,7 +10,8 @@ Both files are JSONL records, of any system. What is counted, over all passages,
 - arguments: exact spans within incidents of the same type, identified (any role) and classified (same role), as in Li et al. (2013).
 - sectors on half-matched actors, statuses on matched incidents, and the share of incident-free passages that are kept free.
 
-Matching is the best possible one to one (an assignment problem), whatever the order. Types that a gold record does not list in `annotated`
+Matching is the best possible one to one (an assignment problem), whatever the order: most pairs, then most overlap, then most agreement in
+status or sector. A prediction with `error` counts as empty. Types that a gold record does not list in `annotated`
 are left out on both sides; types that it only answers for the passage (`answers`) are scored as types and nowhere else.
 """
 
@@ -18,8 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,16 +28,16 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from eval.command import run
 from eval.counts import Counts, Tally, add, mean
 from eval.files import read_gold, read_predictions
 from eval.intervals import Interval, bootstrap
-from waqia.errors import WaqiaError
+from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Record, Span
 
-log = logging.getLogger("eval.score")
-
 ACTORS = ("initiator", "target")
+TIE = 1e-6  # what agreement in status or sector weighs beside overlap: enough to decide between equal spans, never more
 ACCURACIES = {"sectors", "statuses", "incident-free kept"}
 
 _T = TypeVar("_T")
@@ -74,6 +73,7 @@ class Scores:
             "documents": len(set(self.documents)),
             "label_set": f"{self.labels.name}/{self.labels.version}",
             "figures": figures,
+            "mean_average_precision": mean(self.average_precision.values()),
             "types": {name: _type_row(total, name, self.average_precision.get(name)) for name in self.labels.incident_types},
             "counts": {name: [counts.hits, counts.gold, counts.predicted] for name, counts in sorted(total.items())},
             "errors": list(self.errors),
@@ -85,10 +85,12 @@ class Scores:
 
 
 def score(gold: Sequence[Record], predicted: Sequence[Record], labels: LabelSet) -> Scores:
-    """Score predictions, one for each gold record in the same order."""
-    pairs = list(zip(gold, predicted, strict=True))
-    documents = tuple(str(record.extra.get("document", record.id)) for record in gold)
+    """Score predictions, one for each gold record in the same order; RecordError where the ids differ."""
+    if [record.id for record in gold] != [record.id for record in predicted]:
+        raise RecordError("gold and predictions have other ids or another order; eval.files.read_predictions puts them in gold's")
     errors = tuple(record.id for record in predicted if record.extra.get("error") is not None)
+    pairs = [(a, Record(b.id, b.text) if b.id in errors else b) for a, b in zip(gold, predicted, strict=True)]
+    documents = tuple(str(record.extra.get("document", record.id)) for record in gold)
     return Scores(labels, documents, tuple(tally(a, b, labels) for a, b in pairs), average_precision(pairs, labels), errors)
 
 
@@ -118,13 +120,12 @@ def headline(total: Tally, labels: LabelSet) -> dict[str, float | None]:
 
 def tally(gold: Record, predicted: Record, labels: LabelSet) -> dict[str, Counts]:
     """All counts of one record."""
-    asked = set(labels.incident_types if gold.annotated is None else gold.annotated)
+    asked, unmarked = asked_types(gold, labels), unmarked_types(gold)
+    ours, theirs = judged(gold, predicted, labels)
     result = _types(gold, predicted, asked)
-    unmarked = _answered(gold) - {incident.type for incident in gold.incidents}
-    theirs = [incident for incident in predicted.incidents if incident.type in asked - unmarked]
-    ours = [incident for incident in gold.incidents if incident.type in asked - unmarked]
     if not ours and not unmarked:
-        result["incident-free kept"] = Counts(int(not theirs), 1)
+        silent = not theirs and not passage_types(predicted) & asked
+        result["incident-free kept"] = Counts(int(silent), 1)
     matched = match(ours, theirs, same_incident)
     for name in labels.incident_types:
         result[f"incidents/{name}"] = _counts([pair for pair in matched if pair[0].type == name], *_typed(name, ours, theirs))
@@ -135,9 +136,26 @@ def tally(gold: Record, predicted: Record, labels: LabelSet) -> dict[str, Counts
     return result | _participants(ours, theirs, labels)
 
 
+def asked_types(gold: Record, labels: LabelSet) -> set[str]:
+    """The incident types that the annotators of a record were asked about."""
+    return set(labels.incident_types if gold.annotated is None else gold.annotated)
+
+
+def unmarked_types(gold: Record) -> set[str]:
+    """The incident types that a record is said to report without a span to show for it."""
+    return answered(gold) - {incident.type for incident in gold.incidents}
+
+
+def judged(gold: Record, predicted: Record, labels: LabelSet) -> tuple[list[Incident], list[Incident]]:
+    """The incidents of gold and prediction that can be judged: those of types that were asked about and marked."""
+    types = asked_types(gold, labels) - unmarked_types(gold)
+    return [i for i in gold.incidents if i.type in types], [i for i in predicted.incidents if i.type in types]
+
+
 def same_incident(gold: Incident, predicted: Incident) -> float:
-    """How well two incidents match: 0 for not at all, up to 1 for the same trigger."""
-    return overlap(gold.trigger, predicted.trigger) if gold.type == predicted.type else 0.0
+    """How well two incidents match: 0 for not at all, else the overlap of their triggers."""
+    shared = overlap(gold.trigger, predicted.trigger) if gold.type == predicted.type else 0.0
+    return shared + TIE * (gold.status == predicted.status) if shared else 0.0
 
 
 def overlap(a: Span, b: Span) -> float:
@@ -151,13 +169,16 @@ def match(gold: Sequence[_T], predicted: Sequence[_T], likeness: Callable[[_T, _
     if not gold or not predicted:
         return []
     likely = np.array([[likeness(a, b) for b in predicted] for a in gold])
-    # A pair more outweighs any likeness: likeness adds at most 1 a pair.
-    weight = np.where(likely > 0, likely + min(likely.shape) + 1, 0)
+    # A pair more outweighs any likeness: likeness adds at most 1 + TIE a pair.
+    weight = np.where(likely > 0, likely + min(likely.shape) + 2, 0)
     return [(gold[a], predicted[b]) for a, b in zip(*linear_sum_assignment(weight, maximize=True), strict=True) if likely[a, b] > 0]
 
 
 def average_precision(pairs: Sequence[tuple[Record, Record]], labels: LabelSet) -> dict[str, float | None]:
-    """Average precision of each type over the passages that were asked of it, where predictions give `types` and gold has both answers."""
+    """Average precision of each type over the passages that were asked of it, where predictions give `types` and gold has both answers.
+
+    A passage whose prediction gives a type no probability has it at 0.
+    """
     from sklearn.metrics import average_precision_score  # takes a second to import
 
     result: dict[str, float | None] = {}
@@ -165,7 +186,7 @@ def average_precision(pairs: Sequence[tuple[Record, Record]], labels: LabelSet) 
         rows = [
             (name in passage_types(gold), float(predicted.extra.get("types", {}).get(name, 0)))
             for gold, predicted in pairs
-            if (gold.annotated is None or name in gold.annotated) and predicted.extra.get("error") is None
+            if gold.annotated is None or name in gold.annotated
         ]
         given = any("types" in predicted.extra for _, predicted in pairs)
         truth = [present for present, _ in rows]
@@ -176,32 +197,34 @@ def average_precision(pairs: Sequence[tuple[Record, Record]], labels: LabelSet) 
 def passage_types(record: Record) -> set[str]:
     """The incident types that a record says its passage reports."""
     given = record.extra.get("passage_types")
-    return set(given) if given is not None else {incident.type for incident in record.incidents} | _answered(record)
+    return set(given) if given is not None else {incident.type for incident in record.incidents} | answered(record)
 
 
-def _answered(record: Record) -> set[str]:
+def answered(record: Record) -> set[str]:
+    """The incident types that a record only says its passage reports, whether or not it marks them."""
     return {name for name, answer in record.extra.get("answers", {}).items() if answer == "yes"}
 
 
 def _types(gold: Record, predicted: Record, asked: set[str]) -> dict[str, Counts]:
-    ours = passage_types(gold)
-    theirs = set() if predicted.extra.get("error") is not None else passage_types(predicted)
+    ours, theirs = passage_types(gold), passage_types(predicted)
     return {f"types/{name}": Counts(int(name in ours & theirs), int(name in ours), int(name in theirs)) for name in sorted(asked)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
+    """A participant with the type of its incident."""
+
     incident: str
     participant: Participant
 
 
 def _participants(ours: Sequence[Incident], theirs: Sequence[Incident], labels: LabelSet) -> dict[str, Counts]:
-    gold, predicted = ([_Item(i.type, p) for i in side for p in i.participants] for side in (ours, theirs))
+    gold, predicted = items(ours), items(theirs)
     result: dict[str, Counts] = {}
     sectors = actors_half = actors_exact = Counts()
     for role in labels.roles:
         a, b = ([item for item in side if item.participant.role == role] for side in (gold, predicted))
-        matched = match(a, b, _half)
+        matched = match(a, b, same_participant)
         half, exact = _counts(matched, a, b), _same_items([_key(item) for item in a], [_key(item) for item in b])
         result[f"participants/{role}/half"], result[f"participants/{role}/exact"] = half, exact
         if role in ACTORS:
@@ -215,12 +238,20 @@ def _participants(ours: Sequence[Incident], theirs: Sequence[Incident], labels: 
     return result
 
 
-def _half(a: _Item, b: _Item) -> float:
+def items(incidents: Sequence[Incident]) -> list[Item]:
+    """The participants of incidents; an actor of two incidents is two."""
+    return [Item(incident.type, participant) for incident in incidents for participant in incident.participants]
+
+
+def same_participant(a: Item, b: Item) -> float:
+    """How well two participants match: 0 for not at all, else the part of the longer span that they share, at least half."""
     shared = overlap(a.participant, b.participant)
-    return shared if a.incident == b.incident and shared >= 0.5 else 0.0
+    if a.incident != b.incident or a.participant.role != b.participant.role or shared < 0.5:
+        return 0.0
+    return shared + TIE * (a.participant.sector == b.participant.sector)
 
 
-def _key(item: _Item) -> tuple[str, int, int, str]:
+def _key(item: Item) -> tuple[str, int, int, str]:
     return item.incident, item.participant.start, item.participant.end, item.participant.role
 
 
@@ -259,6 +290,7 @@ def table(scores: dict[str, Any]) -> list[str]:
         if row["gold"] or row["predicted"] or row["passage_f1"] is not None:
             numbers = "  ".join(_number(row[key]) for key in ("precision", "recall", "f1", "passage_f1", "average_precision"))
             lines.append(f"{name:<22} {row['gold']:>5} {row['predicted']:>5}  {numbers}")
+    lines += ["", f"mean average precision of the types {_number(scores['mean_average_precision'])}"]
     if scores["errors"]:
         lines += ["", f"{len(scores['errors'])} predictions carry an error and count as empty: {', '.join(scores['errors'][:10])}"]
     return lines
@@ -279,17 +311,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     labels = LabelSet.load(args.labels)
     gold = read_gold(args.gold, labels)
     scores = score(gold, read_predictions(args.predictions, gold, labels), labels).to_dict()
-    print("\n".join(table(scores)))
     if args.out:
         args.out.write_text(json.dumps(scores, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print("\n".join(table(scores)))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
+    run(main)

@@ -31,14 +31,6 @@ def ppmi_svd(tokens: NDArray[np.int32], vocabulary: int, width: int, seed: int) 
     return (vectors / vectors.std() * STANDARD_DEVIATION).astype(np.float32)
 
 
-def sinusoids(positions: int, width: int) -> NDArray[np.float32]:
-    """Position embeddings to start from (Vaswani et al. 2017): (positions, width); attending to a neighbour is one linear map away."""
-    rates = 10_000 ** -(np.arange(0, width, 2) / width)
-    angles = np.arange(positions)[:, None] * rates
-    waves = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(positions, width)
-    return (waves / waves.std() * STANDARD_DEVIATION).astype(np.float32)
-
-
 def _counts(tokens: NDArray[np.int32], vocabulary: int) -> scipy.sparse.csr_matrix:
     """Symmetric counts of tokens within SPAN of each other, weighted by 1 / distance."""
     counts = scipy.sparse.csr_matrix((vocabulary, vocabulary), dtype=np.float32)

@@ -31,7 +31,7 @@ from train import tokenizer as tokenizers
 from train.checkpoints import newest_valid, seal
 from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
 from train.corpus import Corpus, CorpusConfig, Rows, distinct, pack
-from train.embeddings import ppmi_svd, sinusoids
+from train.embeddings import ppmi_svd
 from waqia.errors import WaqiaError
 
 log = logging.getLogger("train.pretrain")
@@ -68,7 +68,7 @@ class PretrainConfig(Part):
     output: Path
     seed: int
     encoder: str | RandomEncoder
-    embeddings: Literal["random", "ppmi-svd", "encoder"]  # ppmi-svd: tokens by their company, positions as sinusoids
+    embeddings: Literal["random", "ppmi-svd"]  # where the token embeddings of an encoder from scratch start
     corpus: CorpusConfig
     masking: Masking
     optimisation: Optimisation
@@ -298,7 +298,6 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
     if config.embeddings == "ppmi-svd":
         vectors = ppmi_svd(np.concatenate([rows[:, 1:].ravel() for rows in corpus.sources]), bert.vocab_size, shape.width, config.seed)
         encoder.embeddings.word_embeddings.weight.data.copy_(torch.from_numpy(vectors))
-        encoder.embeddings.position_embeddings.weight.data.copy_(torch.from_numpy(sinusoids(shape.positions, shape.width)))
     return encoder
 
 

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
-from eval.gsr import judge, types_of
+import json
+
+import pytest
+
+from eval.gsr import judge, main, types_of
 from tests.train.test_data import MARKS, SENTENCE, imported
-from waqia import Incident, LabelSet, Participant, Reading, Span
+from waqia import Incident, LabelSet, Participant, Record, Span, write_records
 
 QUIET = "عقد المجلس اجتماعاً في العاصمة"
 
 
-def read(*roles, p=0.9):
+def read(*roles, p=0.9, sector="UAF"):
     """A reading of SENTENCE as an armed attack by the given (role, text)."""
-    spans = [Participant(SENTENCE.index(text), SENTENCE.index(text) + len(text), text, role, "UAF") for role, text in roles]
-    return Reading((Incident("armed_attack", "actual", Span(0, 4, "هاجم"), tuple(spans), p),), {"armed_attack": p})
+    spans = [Participant(SENTENCE.index(text), SENTENCE.index(text) + len(text), text, role, sector) for role, text in roles]
+    incident = Incident("armed_attack", "actual", Span(0, 4, "هاجم"), tuple(spans), p)
+    return Record("D-1", SENTENCE, (incident,), extra={"types": {"armed_attack": p}})
+
+
+@pytest.fixture
+def gsr(root):
+    return LabelSet.load(root / "configs/labels/plover-gsr.yaml")
 
 
 def test_types_speak_for_their_plover_event(labels):
@@ -19,21 +29,45 @@ def test_types_speak_for_their_plover_event(labels):
     assert "arrest" not in types_of("ASSAULT", labels)
 
 
-def test_a_perfect_reading_is_perfect(tmp_path, root, labels):
-    gsr = LabelSet.load(root / "configs/labels/plover-gsr.yaml")
+def test_a_perfect_reading_is_perfect(tmp_path, gsr, labels):
     rows = [("D-1", SENTENCE, "yes", 3, 0, MARKS), ("D-2", QUIET, "easy no", 0, 3, [])]
     records, _ = imported(tmp_path, gsr, {"assault": rows})
-    yes = read(("initiator", "مسلحون"), ("target", "دورية للشرطة"))
-    figures = judge(records, [yes if record.text == SENTENCE else Reading(types={"armed_attack": 0.1}) for record in records], labels)
+    quiet = Record("D-2", QUIET, extra={"types": {"armed_attack": 0.1}})
+    said = {"D-1": read(("initiator", "مسلحون"), ("target", "دورية للشرطة")), "D-2": quiet}
+    figures = judge(records, [said[record.id] for record in records], labels)
     assault = figures["ASSAULT"]
     assert [assault[key] for key in ("average_precision", "f1", "initiator_token_f1", "target_token_f1")] == [1, 1, 1, 1]
+    assert (assault["initiator_code_accuracy"], assault["target_code_accuracy"]) == (1, 0)
     assert assault["called_yes_by_label"] == {"easy no": 0, "yes": 1}
     assert figures["PROTEST"]["average_precision"] is None
 
 
-def test_a_wider_span_costs_its_words(tmp_path, root, labels):
-    gsr = LabelSet.load(root / "configs/labels/plover-gsr.yaml")
+def test_a_wider_span_costs_its_words(tmp_path, gsr, labels):
     records, _ = imported(tmp_path, gsr, {"assault": [("D-1", SENTENCE, "yes", 3, 0, MARKS)]})
     figures = judge(records, [read(("initiator", "مسلحون ملثمون"))], labels)
     assert figures["ASSAULT"]["initiator_token_f1"] == 2 / 3
     assert figures["ASSAULT"]["target_token_f1"] == 0
+    assert figures["ASSAULT"]["initiator_code_accuracy"] == 1
+    assert figures["ASSAULT"]["target_code_accuracy"] is None
+
+
+def test_media_and_health_are_read_in_the_codes_of_the_other_taxonomy(tmp_path, gsr, labels):
+    marks = [{**mark, "role": "HLH"} for mark in MARKS]
+    records, _ = imported(tmp_path, gsr, {"assault": [("D-1", SENTENCE, "yes", 3, 0, marks)]})
+    figures = judge(records, [read(("target", "دورية للشرطة"), sector="MED")], labels)
+    assert figures["ASSAULT"]["target_code_accuracy"] == 1
+
+
+def test_a_system_that_says_types_of_passages_alone_is_judged_on_them(tmp_path, gsr):
+    records, _ = imported(tmp_path, gsr, {"assault": [("D-1", SENTENCE, "yes", 3, 0, MARKS)]})
+    said = Record("D-1", SENTENCE, extra={"passage_types": ["ASSAULT"]})
+    assert judge(records, [said], gsr)["ASSAULT"]["f1"] == 1
+
+
+def test_the_command_judges_a_prediction_file(tmp_path, gsr, capsys):
+    records, _ = imported(tmp_path, gsr, {"assault": [("D-1", SENTENCE, "yes", 3, 0, MARKS)]})
+    write_records(tmp_path / "pred.jsonl", records)
+    main([str(tmp_path / "pred.jsonl"), str(tmp_path), "--split", "all", "--json", str(tmp_path / "g.json")])
+    figures = json.loads((tmp_path / "g.json").read_text("utf-8"))
+    assert figures == json.loads(capsys.readouterr().out)
+    assert figures["ASSAULT"]["target_code_accuracy"] == figures["ASSAULT"]["f1"] == 1

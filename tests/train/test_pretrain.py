@@ -84,7 +84,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(root, tmp_path, w
 
 
 def test_an_encoder_is_adapted_to_other_texts(root, tmp_path, whole):
-    config = configure(root, tmp_path / "adapted", encoder=str(whole / "run/encoder"), embeddings="encoder")
+    config = configure(root, tmp_path / "adapted", encoder=str(whole / "run/encoder"))
     finish(start(root, config))
     found = losses(tmp_path / "adapted")
     assert found[max(found)][1] < losses(whole)[1][1]

@@ -1,0 +1,130 @@
+"""What the probabilities are worth: python -m eval.probabilities GOLD PRED [--labels LABELS] [--out FILE.json]
+
+For each head, whether things said with probability p are right p of the time:
+
+- types: every type that was asked of every passage, against whether the passage reports it (predictions with `types`);
+- incidents: the score of every predicted incident, against whether it matches one of gold as in eval.score;
+- participants: the score of every predicted participant, likewise (at least half of the longer span).
+
+ECE is the expected calibration error over ten bins of equal width (Naeini et al. 2015), Brier the mean squared error. The JSON also holds
+the reliability bins and, by type, the precision-recall curve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve
+
+from eval.command import run
+from eval.files import read_gold, read_predictions
+from eval.score import asked_types, items, judged, match, passage_types, same_incident, same_participant
+from waqia.labels import LabelSet
+from waqia.schema import Record
+
+BINS = 10
+
+Judgement = tuple[float, bool]  # a probability, and whether what it was given to is right
+Pairs = Sequence[tuple[Record, Record]]  # gold and prediction of each passage
+
+
+def probabilities(pairs: Pairs, labels: LabelSet) -> dict[str, Any]:
+    """Calibration of each head and the precision-recall curve of each type; None where predictions give no probabilities."""
+    by_type = {name: type_judgements(pairs, name, labels) for name in labels.incident_types}
+    heads = {
+        "types": [judgement for judgements in by_type.values() for judgement in judgements],
+        "incidents": incident_judgements(pairs, labels),
+        "participants": participant_judgements(pairs, labels),
+    }
+    return {
+        "calibration": {name: calibration(judgements) for name, judgements in heads.items()},
+        "precision_recall": {name: curve(judgements) for name, judgements in by_type.items()},
+    }
+
+
+def type_judgements(pairs: Pairs, name: str, labels: LabelSet) -> list[Judgement]:
+    """The probability of a type in each passage that was asked of it."""
+    asked = [(gold, said.extra["types"]) for gold, said in pairs if "types" in said.extra and name in asked_types(gold, labels)]
+    return [(float(types.get(name, 0.0)), name in passage_types(gold)) for gold, types in asked]
+
+
+def incident_judgements(pairs: Pairs, labels: LabelSet) -> list[Judgement]:
+    """The score of each predicted incident that has one."""
+    found: list[Judgement] = []
+    for ours, theirs in (judged(gold, predicted, labels) for gold, predicted in pairs):
+        right = {id(b) for _, b in match(ours, theirs, same_incident)}
+        found += [(i.score, id(i) in right) for i in theirs if i.score is not None]
+    return found
+
+
+def participant_judgements(pairs: Pairs, labels: LabelSet) -> list[Judgement]:
+    """The score of each predicted participant that has one."""
+    found: list[Judgement] = []
+    for ours, theirs in (judged(gold, predicted, labels) for gold, predicted in pairs):
+        said = items(theirs)
+        right = {id(b) for _, b in match(items(ours), said, same_participant)}
+        found += [(item.participant.score, id(item) in right) for item in said if item.participant.score is not None]
+    return found
+
+
+def calibration(judgements: Sequence[Judgement]) -> dict[str, Any] | None:
+    """ECE, Brier score and reliability bins; None where there is nothing to judge."""
+    if not judgements:
+        return None
+    p, right = (np.array(column, float) for column in zip(*judgements, strict=True))
+    place = np.minimum((p * BINS).astype(int), BINS - 1)
+    bins = [_bin(n, p[held], right[held]) for n in range(BINS) if (held := place == n).any()]
+    error = sum(b["count"] * abs(b["mean"] - b["right"]) for b in bins) / len(p)
+    return {"count": len(p), "ece": float(error), "brier": float(((p - right) ** 2).mean()), "bins": bins}
+
+
+def _bin(n: int, p: NDArray[np.float64], right: NDArray[np.float64]) -> dict[str, float]:
+    return {"from": n / BINS, "to": (n + 1) / BINS, "count": len(p), "mean": float(p.mean()), "right": float(right.mean())}
+
+
+def curve(judgements: Sequence[Judgement]) -> dict[str, list[float]] | None:
+    """Precision and recall at every threshold; None unless there are passages of both answers."""
+    truth = [right for _, right in judgements]
+    if not 0 < sum(truth) < len(truth):
+        return None
+    precision, recall, thresholds = precision_recall_curve(truth, [p for p, _ in judgements])
+    return {"precision": precision.tolist(), "recall": recall.tolist(), "threshold": thresholds.tolist()}
+
+
+def table(result: dict[str, Any]) -> list[str]:
+    """Calibration as lines of text, with the reliability bins."""
+    lines = []
+    for name, head in result["calibration"].items():
+        if head is None:
+            lines += [f"{name}: no probabilities to judge", ""]
+            continue
+        lines.append(f"{name}: {head['count']} probabilities, ECE {head['ece']:.3f}, Brier {head['brier']:.3f}")
+        lines += [f"  {b['from']:.1f}-{b['to']:.1f}  {b['count']:>6}  said {b['mean']:.3f}  right {b['right']:.3f}" for b in head["bins"]]
+        lines.append("")
+    return lines
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, judge, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gold", type=Path, metavar="GOLD")
+    parser.add_argument("predictions", type=Path, metavar="PRED")
+    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="also write everything as JSON here")
+    args = parser.parse_args(argv)
+    labels = LabelSet.load(args.labels)
+    gold = read_gold(args.gold, labels)
+    result = probabilities(list(zip(gold, read_predictions(args.predictions, gold, labels), strict=True)), labels)
+    if args.out:
+        args.out.write_text(json.dumps(result, ensure_ascii=False) + "\n", "utf-8")
+    print("\n".join(table(result)))
+
+
+if __name__ == "__main__":
+    run(main)

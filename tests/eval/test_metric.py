@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from eval.metric import IncidentScores, TypeScores
+from tests.conftest import ROOT, span
+from waqia import Incident, Record, RecordError, Span
+
+LABELS = ROOT / "configs/labels/incidents.yaml"
+TEXT = "قصف على المدينة"
+
+
+def test_the_scores_are_an_evaluate_metric_without_a_network():
+    gold = [Record("a", TEXT, (Incident("shelling", "actual", Span(**span(TEXT, "قصف"))),)), Record("b", TEXT)]
+    lines = [json.dumps(record.to_dict()) for record in gold]
+    figures = IncidentScores(LABELS).compute(predictions=lines, references=lines)
+    assert figures["incidents F1"] == 1
+    assert figures["actors F1"] is None
+
+
+def test_type_scores_take_the_arrays_of_a_trainer_and_agree_with_scikit_learn(labels):
+    random = np.random.default_rng(0)
+    logits, gold = random.normal(size=(30, len(labels.incident_types))), random.integers(0, 2, (30, len(labels.incident_types)))
+    figures = TypeScores(LABELS).compute(predictions=logits > 0, references=gold)
+    assert figures["types micro-F1"] == pytest.approx(f1_score(gold, logits > 0, average="micro"))
+    assert figures["types macro-F1"] == pytest.approx(f1_score(gold, logits > 0, average="macro"))
+
+
+def test_types_that_were_not_asked_do_not_count(labels):
+    size = len(labels.incident_types)
+    gold, said = np.full((1, size), -1), np.ones((1, size), int)
+    gold[0, 0] = 1
+    assert TypeScores(LABELS).compute(predictions=said, references=gold) == {"types micro-F1": 1, "types macro-F1": 1}
+
+
+def test_rows_of_another_length_are_refused():
+    with pytest.raises(RecordError, match="row 0"):
+        TypeScores(LABELS).compute(predictions=[[1, 0]], references=[[1, 0]])
