@@ -42,9 +42,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     train = [record for source in config.train_files for record in read_records(source.path, labels) for _ in range(source.repeat)]
     dev = [record for path in config.dev_files for record in read_records(path, labels)]
     set_seed(config.seed)
-    encoder, tokenizer = load_encoder(config, [record.text for record in train])
+    arguments = training_arguments(config)
+    with arguments.main_process_first():  # the first process may have a vocabulary to learn, or a model to fetch
+        encoder, tokenizer = load_encoder(config, [record.text for record in train])
     run = Run(config, labels, tokenizer, build_model(encoder, config, labels), Calibration.plain(labels))
-    trainer = build_trainer(run, train)
+    trainer = build_trainer(run, train, arguments)
     trainer.train(resume_from_checkpoint=newest_valid(checkpoints(config), config_hash(config)))
     if trainer.is_world_process_zero():
         finish(run, dev)
@@ -66,13 +68,21 @@ def predictions(run: Run, records: Sequence[Record]) -> list[Record]:
     return [Record(r.id, r.text, reading.incidents, None, {"types": reading.types}) for r, reading in zip(records, readings, strict=True)]
 
 
-def build_trainer(run: Run, records: Sequence[Record]) -> Trainer:
+def build_trainer(run: Run, records: Sequence[Record], arguments: TrainingArguments) -> Trainer:
     """A stock Trainer over the records' windows."""
-    config, training = run.config, run.config.training
     reach = Reach()
-    windows = dataset(records, run.tokenizer, run.labels, window_settings(config), reach)
+    windows = dataset(records, run.tokenizer, run.labels, window_settings(run.config), reach)
     log.info("%d records, %d windows; %s", len(records), len(windows), ", ".join(reach.lines()))
-    arguments = TrainingArguments(
+    collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
+    callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(run.config))]
+    optimizers = (optimizer(run.model, run.config), None)
+    return Trainer(run.model, arguments, collator, windows, optimizers=optimizers, callbacks=callbacks)  # type: ignore[arg-type]
+
+
+def training_arguments(config: FinetuneConfig) -> TrainingArguments:
+    """The configuration as Trainer takes it."""
+    training = config.training
+    return TrainingArguments(
         output_dir=str(checkpoints(config)),
         num_train_epochs=training.epochs,
         per_device_train_batch_size=training.batch_windows,
@@ -82,6 +92,7 @@ def build_trainer(run: Run, records: Sequence[Record]) -> Trainer:
         warmup_steps=training.warmup,  # below 1: a share of all steps
         max_grad_norm=training.max_grad_norm,
         bf16=training.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
         train_sampling_strategy="group_by_length",
         length_column_name="length",
         logging_steps=20,
@@ -96,11 +107,6 @@ def build_trainer(run: Run, records: Sequence[Record]) -> Trainer:
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=True,  # a batch without triggers leaves the participants head out
-    )
-    collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
-    callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(config))]
-    return Trainer(
-        run.model, arguments, collator, windows, optimizers=(optimizer(run.model, config), None), callbacks=callbacks  # type: ignore[arg-type]
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 import yaml
-from accelerate import PartialState
 from huggingface_hub.constants import HF_HUB_CACHE
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -116,10 +115,9 @@ def _own_tokenizer(folder: Path) -> Tokenizer:
 def _random_encoder(config: FinetuneConfig, shape: RandomEncoder, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:
     # Learning a vocabulary breaks ties by chance: a run that goes on must not learn another one.
     kept = config.output / "checkpoints" / "tokenizer.json"
-    with PartialState().main_process_first():
-        if not kept.is_file():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            tokenizers.train(texts, shape.vocabulary).save(str(kept))
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        tokenizers.train(texts, shape.vocabulary).save(str(kept))
     tokenizer = Tokenizer.from_file(str(kept))
     bert = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
