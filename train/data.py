@@ -11,21 +11,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.command import run as run_script
 from train.gsr import import_gsr
-from waqia.errors import RecordError, WaqiaError
+from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.schema import Record, parse_line, parse_record, read_records, read_rows, write_records
 
 SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one of the four commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     labels_ = LabelSet.load(args.labels)
     if args.command == "validate":
-        sys.exit(validate(args.files, labels_))
+        return validate(args.files, labels_)
     if args.command == "convert":
         write_splits(args.out, convert(args.folder, labels_))
     elif args.command == "import-gsr":
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("\n".join(report))
     else:
         print("\n".join(card([record for path in args.files for record in read_records(path, labels_)], labels_)))
+    return 0
 
 
 def validate(paths: Iterable[Path], labels: LabelSet) -> int:
@@ -147,8 +148,4 @@ def _locate(text: str, said: str, where: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

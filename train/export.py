@@ -20,11 +20,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from eval.command import run as run_script
 from train.backend import TorchBackend
 from train.run import Run
 from waqia import artefact
 from waqia.decode import Encoded, Participants, Triggers
-from waqia.errors import ConfigError, WaqiaError
+from waqia.errors import ConfigError
 from waqia.reader import OnnxBackend
 from waqia.schema import read_records
 from waqia.windows import Batch, batch, split
@@ -175,8 +176,4 @@ def write(run: Run, graphs: Path, folder: Path) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

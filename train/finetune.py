@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
+from eval.command import run as run_script
 from eval.score import score
 from train.calibrate import calibrate
 from train.checkpoints import newest_valid, seal
@@ -28,7 +29,6 @@ from train.features import Collator, Reach, dataset
 from train.model import IncidentModel
 from train.run import Run, build_model, load_encoder, window_settings
 from waqia.decode import Calibration, read_texts
-from waqia.errors import WaqiaError
 from waqia.labels import LabelSet
 from waqia.schema import Record, read_records
 
@@ -167,8 +167,4 @@ def config_hash(config: FinetuneConfig) -> str:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

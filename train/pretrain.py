@@ -27,12 +27,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from eval.command import run as run_script
 from train import tokenizer as tokenizers
 from train.checkpoints import newest_valid, seal
 from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
 from train.corpus import Corpus, CorpusConfig, Rows, distinct, pack
 from train.embeddings import ppmi_svd
-from waqia.errors import WaqiaError
 
 log = logging.getLogger("train.pretrain")
 
@@ -334,8 +334,4 @@ def config_hash(config: PretrainConfig) -> str:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

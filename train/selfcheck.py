@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from eval.command import run as run_script
 from eval.score import score
 from train.features import Reach, read_windows
 from train.model import Sizes
 from waqia.decode import Calibration, Encoded, Floats, Model, Participants, Triggers, read_texts
-from waqia.errors import WaqiaError
 from waqia.labels import LabelSet
 from waqia.schema import Record, read_records
 from waqia.windows import Batch, Ints, WindowSettings
@@ -94,7 +94,7 @@ class Oracle:
         return Participants(roles, statuses, sectors)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Check files and print what is lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
@@ -106,13 +106,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path, report in reports.items():
         print(f"{path}: {', '.join(report.reach.lines())}; {report.unexplained} unexplained")
         print("  " + ", ".join(f"{name} {value:.4f}" for name, value in report.scores.items() if value is not None and value < 1))
-    sys.exit(any(report.unexplained for report in reports.values()))
+    return int(any(report.unexplained for report in reports.values()))
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    try:
-        main()
-    except WaqiaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

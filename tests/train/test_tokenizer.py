@@ -41,7 +41,7 @@ def test_spellings_of_a_word_become_one(raw, expected):
     assert normal(raw) == expected
 
 
-@pytest.mark.parametrize("text", ["قال.واضاف", "3.5", "د. احمد", "انتهي. ثم"])
+@pytest.mark.parametrize("text", ["قال.واضاف", "3.5", "د. احمد", "انتهي. ثم", "#طرابلس_الان"])
 def test_dots_that_end_something_stay(text):
     assert normal(text) == text
 
