@@ -42,9 +42,9 @@ class _Mark:
     tip: str
 
     @property
-    def rank(self) -> tuple[bool, int]:
-        """Which of several marks over the same words gives the colour: a trigger, else the shortest span."""
-        return self.name != "trigger", self.span.end - self.span.start
+    def rank(self) -> tuple[bool, int, int]:
+        """Which of several marks over the same words gives the colour: a trigger, else the shortest span, else the first incident's."""
+        return self.name != "trigger", self.span.end - self.span.start, self.number
 
 
 def _marks(reading: Reading, labels: LabelSet) -> list[_Mark]:

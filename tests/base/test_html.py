@@ -12,8 +12,8 @@ TEXT = "هاجم <b>مسلحون</b> دورية & قتلوا شرطياً في �
 def reading() -> Reading:
     """Two incidents that share an actor, who is part of the second one's trigger."""
     trigger, actor = Span(0, 4, "هاجم"), (8, 14, "مسلحون")
-    second = Span(29, 34, TEXT[29:34])
-    place = Participant(44, 47, "تعز", "place", None, 0.7)
+    second = Span(TEXT.index("قتلوا"), TEXT.index("قتلوا") + 5, "قتلوا")
+    place = Participant(len(TEXT) - 3, len(TEXT), "تعز", "place", None, 0.7)
     return Reading(
         (
             Incident("armed_attack", "actual", trigger, (Participant(*actor, "initiator", "UAF", 0.9), place), 0.95),
@@ -54,7 +54,21 @@ def test_every_incident_has_a_card_with_its_labels_in_arabic(labels):
 
 
 def test_a_word_of_two_incidents_names_both(labels):
-    assert 'data-incidents="1 2">مسلحون' in shown(labels)
+    assert re.search(r'<mark class="role-initiator" data-incidents="1 2" title="الفاعل 1، الفاعل 2">مسلحون</mark>', shown(labels))
+
+
+def test_words_under_spans_of_two_kinds_show_both(labels):
+    text = "مقتل قائد الشرطة"
+    inner, outer = Participant(10, 16, "الشرطة", "target", "COP"), Participant(5, 16, "قائد الشرطة", "initiator", "COP")
+    html = page(text, Reading((Incident("armed_attack", "actual", Span(0, 4, "مقتل"), (inner, outer)),)), labels, title="x")
+    assert '<mark class="role-initiator open-end" data-incidents="1" title="الفاعل 1">قائد </mark>' in html
+    assert '<mark class="role-target also-role-initiator" data-incidents="1" title="المستهدَف 1، الفاعل 1">الشرطة</mark>' in html
+
+
+def test_what_no_page_can_hold_is_shown_as_replaced(labels):
+    html = page("قصف\0\ud800", Reading(error="\0"), labels, title="x")
+    assert '<p class="text">قصف\ufffd\ufffd</p>' in html
+    html.encode()
 
 
 def test_a_reading_without_incidents_says_so(labels):
