@@ -37,15 +37,19 @@ class Artefact:
 
 def load(folder: str | Path = DEFAULT) -> Artefact:
     """Verify and read an artefact; ArtefactError names the file that is missing, changed, extra, or of another format version."""
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     manifest = _manifest(folder)
     _verify(folder, manifest)
-    settings = json.loads((folder / "settings.json").read_text("utf-8"))
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    try:
+        settings = json.loads((folder / "settings.json").read_text("utf-8"))
+        windows, calibration = WindowSettings(**settings["windows"]), Calibration.from_dict(settings["calibration"])
+        labels = LabelSet.load(folder / "labels.json")
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises bare Exceptions
+        raise ArtefactError(f"{folder}: settings.json, labels.json or tokenizer.json does not hold up ({error!r}); export again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    windows, calibration = WindowSettings(**settings["windows"]), Calibration.from_dict(settings["calibration"])
-    return Artefact(folder, manifest["model"], tokenizer, LabelSet.load(folder / "labels.json"), windows, calibration)
+    return Artefact(folder, manifest["model"], tokenizer, labels, windows, calibration)
 
 
 def write(
@@ -73,8 +77,10 @@ def write(
         files = {name: {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)} for name in FILES}
         _write_json(partial / MANIFEST, {"format": FORMAT, "model": model, "files": files})
         partial.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(partial.with_suffix(".old"))
         partial.rename(folder)
+        shutil.rmtree(partial.with_suffix(".old"), ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -85,8 +91,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ArtefactError(f"{folder}: no {MANIFEST}; expected a folder written by python -m train.export RUN ARTEFACT")
     try:
         manifest = json.loads(path.read_text("utf-8"))
-        found, good = manifest["format"], isinstance(manifest["model"], str) and isinstance(manifest["files"], dict)
-    except (ValueError, KeyError, TypeError) as error:
+        found, files = manifest["format"], manifest["files"]
+        good = isinstance(manifest["model"], str) and all(isinstance(file["sha256"], str) for file in files.values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{path}: not readable ({error!r}); export the artefact again") from error
     if found != FORMAT or not good:
         raise ArtefactError(f"{path}: format {found!r}, this version of waqia reads format {FORMAT}; export again or install its waqia")

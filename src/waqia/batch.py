@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ EVERY = 10.0  # seconds between two lines of progress
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a batch went: rows written before this start, rows written now, and how many of these carry an error."""
+    """How a batch went: rows written before this start, rows written now, and how many of all carry an error."""
 
     before: int
     written: int
@@ -44,11 +46,11 @@ class Row:
 
 def run(source: Path, target: Path, reader: Reader) -> Outcome:
     """Read every row of `source` into `target`; ConfigError where `target` holds something else than the beginning of this job."""
-    before = _resume(source, target, reader.model)
+    if target.exists() and target.samefile(source):
+        raise ConfigError(f"{target}: is the input itself; give another output file")
     rows = _rows(source)
-    for _ in range(before):
-        next(rows)
-    written = errors = 0
+    before, errors, rows = _resume(rows, target, reader.model)
+    written = 0
     said = began = time.monotonic()
     with target.open("ab", buffering=0) as out:
         for row, reading in _readings(rows, reader):
@@ -105,36 +107,59 @@ def _readings(rows: Iterator[Row], reader: Reader) -> Iterator[tuple[Row, Readin
 
 
 def _line(row: Row, reading: Reading) -> bytes:
-    carried = {key: value for key, value in row.fields.items() if key not in OURS}
-    return (dump_row({**carried, **reading.to_dict()}) + "\n").encode()
+    return (dump_row({**_carried(row.fields), **reading.to_dict()}) + "\n").encode()
 
 
-def _resume(source: Path, target: Path, model: str) -> int:
-    """How many rows `target` has already, of this input and model; a half-written last one is cut off."""
+def _carried(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in OURS}
+
+
+def _resume(rows: Iterator[Row], target: Path, model: str) -> tuple[int, int, Iterator[Row]]:
+    """How many rows `target` has already, how many of them carry an error, and the rows still to be read.
+
+    A half-written last row is cut off, but only where it is proved to be the beginning of ours: nothing foreign is ever touched.
+    """
     if not target.exists():
-        return 0
-    with target.open("r+b") as out:
-        whole = ids = 0
-        rows = _rows(source)
+        return 0, 0, rows
+    count = errors = whole = 0
+    with target.open("rb") as out:
         for line in out:
             if not line.endswith(b"\n"):
-                out.truncate(whole)
                 break
-            _prove(line, next(rows, None), model, f"{target}:{ids + 1}")
-            whole += len(line)
-            ids += 1
-    if ids:
-        log.info("%s has %d rows already; going on", target, ids)
-    return ids
+            written = _prove(line, next(rows, None), model, f"{target}:{count + 1}")
+            count, errors, whole = count + 1, errors + (written["error"] is not None), whole + len(line)
+        else:
+            line = b""
+    if line:
+        begun = next(rows, None)
+        rows = chain([_prove_begun(line, begun, f"{target}:{count + 1}")], rows)
+        os.truncate(target, whole)
+    if count:
+        log.info("%s has %d rows already; going on", target, count)
+    return count, errors, rows
 
 
-def _prove(line: bytes, row: Row | None, model: str, where: str) -> None:
-    """Raise ConfigError unless a row of the output answers to a row of the input."""
-    wanted = None if row is None else {"id": row.fields["id"], "model": model}
+def _prove(line: bytes, row: Row | None, model: str, where: str) -> dict[str, Any]:
+    """The row as written; ConfigError unless it answers to this row of the input and was read by this model."""
     try:
         written = json.loads(line)
-        found = {key: written.get(key) for key in ("id", "model")}
-    except (ValueError, AttributeError):
-        found = None
-    if wanted is None or found != wanted:
-        raise ConfigError(f"{where}: {found} is not of this job (expected {wanted}); give another output file or remove it")
+    except ValueError:
+        written = None
+    good = isinstance(written, dict) and "error" in written
+    if not good or row is None or _carried(written) != _carried(row.fields) or written.get("model") != model:
+        raise ConfigError(_foreign(where, line, row, model))
+    return dict(written)
+
+
+def _prove_begun(line: bytes, row: Row | None, where: str) -> Row:
+    """The row again; ConfigError unless the last line, which has no end, is the beginning of it."""
+    ours = b"" if row is None else dump_row(_carried(row.fields))[:-1].encode()
+    if row is None or not (ours.startswith(line) or line.startswith(ours)):
+        raise ConfigError(_foreign(where, line, row, ""))
+    return row
+
+
+def _foreign(where: str, line: bytes, row: Row | None, model: str) -> str:
+    wanted = "nothing more" if row is None else f"the row {row.fields['id']!r} as {model or 'this model'} reads it"
+    found = line[:60].decode("utf-8", "replace").rstrip()
+    return f"{where}: {found}… is not of this job (expected {wanted}); give another output file or remove it"

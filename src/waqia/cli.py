@@ -6,8 +6,10 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 import waqia
@@ -18,12 +20,18 @@ from waqia.reader import Reader
 from waqia.schema import Incident, Participant, Reading, dump_row
 
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")  # a text must not steer the terminal
 CONTEXT = 30  # characters shown on either side of a trigger
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code: 0 ok, 1 failure, 2 usage or configuration, 3 bad data, 4 artefact missing or damaged."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command == "read" and args.format == "html" and len(args.paths) > 1:
+        parser.error("--format html makes one page: give one PATH")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         reader = Reader.load(args.artefact, threads=args.threads)
@@ -37,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"{error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +76,9 @@ def _read(args: argparse.Namespace, reader: Reader) -> int:
             code = 3
             continue
         reading = reader.read(text)
+        if reading.error is not None:
+            print(f"{path}: {reading.error}", file=sys.stderr)
+            code = max(code, 1)
         sys.stdout.write(_shown(args.format, "" if path == "-" else path, text, reading, reader.labels))
     sys.stdout.flush()
     return code
@@ -112,7 +125,7 @@ def _participant(p: Participant, labels: LabelSet) -> str:
 
 
 def _flat(text: str) -> str:
-    return text.replace("\r", " ").replace("\n", " ")
+    return _CONTROL.sub(" ", text)
 
 
 def _batch(args: argparse.Namespace, reader: Reader) -> int:

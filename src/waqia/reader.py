@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from waqia import artefact
 from waqia.decode import Encoded, Floats, Model, Participants, Triggers, read_texts
-from waqia.errors import ArtefactError
+from waqia.errors import ArtefactError, ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Reading
 from waqia.windows import Batch, Ints
@@ -72,6 +71,8 @@ class Reader:
 
         ArtefactError names what is missing, changed or of another version.
         """
+        if threads is not None and threads < 1:
+            raise ConfigError(f"threads is {threads}, expected at least 1, or None for ONNX Runtime's own choice")
         return cls(artefact.load(artefact.DEFAULT if path is None else path), threads)
 
     @property
@@ -95,9 +96,21 @@ class Reader:
 
     def read_many(self, texts: Iterable[str]) -> Iterator[Reading]:
         """Read a stream of texts, one Reading each in the same order, looking a bounded number of texts ahead."""
+        group: list[str] = []
         stream = iter(texts)
-        while group := list(islice(_until(stream, LOOK_AHEAD_CHARACTERS), LOOK_AHEAD)):
-            yield from self._group(group)
+        while True:
+            try:
+                text = next(stream)
+            except StopIteration:
+                yield from self._group(group)
+                return
+            except Exception:  # the stream broke, not its texts: read what it gave, then let its owner know
+                yield from self._group(group)
+                raise
+            group.append(text)
+            if len(group) >= LOOK_AHEAD or sum(len(text) for text in group if isinstance(text, str)) >= LOOK_AHEAD_CHARACTERS:
+                yield from self._group(group)
+                group = []
 
     def _group(self, texts: list[str]) -> list[Reading]:
         try:
@@ -110,17 +123,8 @@ class Reader:
         return Reading(label_set=label_set, model=self._model.name, error=f"{type(error).__name__}: {error}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reload, (self._folder, self._threads)
+        return _reload, (None if self._folder == artefact.DEFAULT else self._folder, self._threads)
 
 
-def _reload(folder: Path, threads: int | None) -> Reader:
+def _reload(folder: Path | None, threads: int | None) -> Reader:
     return Reader.load(folder, threads=threads)
-
-
-def _until(texts: Iterator[str], characters: int) -> Iterator[str]:
-    """Texts up to and with the one that fills the budget."""
-    for text in texts:
-        yield text
-        characters -= len(text) if isinstance(text, str) else 0
-        if characters <= 0:
-            return

@@ -97,3 +97,13 @@ def test_a_graph_that_onnx_runtime_cannot_open_is_named(folder):
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(ArtefactError, match=r"encode\.onnx: ONNX Runtime cannot open it"):
         Reader.load(folder)
+
+
+@pytest.mark.parametrize(("name", "text"), [("settings.json", "{}"), ("labels.json", "[]"), ("tokenizer.json", "{}")])
+def test_a_file_that_matches_its_hash_but_makes_no_sense_is_an_artefact_error(folder, name, text):
+    (folder / name).write_text(text, "utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["files"][name]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(ArtefactError, match="does not hold up"):
+        artefact.load(folder)

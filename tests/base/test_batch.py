@@ -97,5 +97,37 @@ def test_the_output_of_another_model_is_not_touched(tmp_path, reader):
     source, target = write(tmp_path / "in.jsonl", rows_of(2)), tmp_path / "out.jsonl"
     run(source, target, reader)
     write(target, [{**row, "model": "another"} for row in read(target)])
-    with pytest.raises(ConfigError, match="'another'"):
+    with pytest.raises(ConfigError, match="as .* reads it"):
         run(source, target, reader)
+
+
+def test_the_input_is_never_its_own_output(tmp_path, reader):
+    source = write(tmp_path / "in.jsonl", rows_of(1))
+    source.write_bytes(source.read_bytes().rstrip(b"\n"))
+    before = source.read_bytes()
+    with pytest.raises(ConfigError, match="is the input itself"):
+        run(source, source, reader)
+    assert source.read_bytes() == before
+
+
+def test_a_foreign_file_without_a_line_end_is_not_touched(tmp_path, reader):
+    source, target = write(tmp_path / "in.jsonl", rows_of(1)), tmp_path / "notes.txt"
+    target.write_bytes("ملاحظات".encode())
+    with pytest.raises(ConfigError, match="is not of this job"):
+        run(source, target, reader)
+    assert target.read_bytes() == "ملاحظات".encode()
+
+
+def test_a_text_that_changed_under_the_same_id_is_noticed(tmp_path, reader):
+    source, target = write(tmp_path / "in.jsonl", rows_of(2)), tmp_path / "out.jsonl"
+    run(source, target, reader)
+    write(source, [{**rows_of(2)[0], "text": "نص آخر"}, rows_of(2)[1]])
+    with pytest.raises(ConfigError, match="is not of this job"):
+        run(source, target, reader)
+
+
+def test_errors_of_an_earlier_start_still_decide_the_exit_code(tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text("{broken\n", "utf-8")
+    codes = [main(["batch", str(source), str(tmp_path / "out.jsonl"), "--threads", "1"]) for _ in range(2)]
+    assert codes == [3, 3]

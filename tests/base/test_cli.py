@@ -66,3 +66,9 @@ def test_wrong_usage_ends_with_2():
     with pytest.raises(SystemExit) as ended:
         main(["read"])
     assert ended.value.code == 2
+
+
+def test_a_page_is_made_of_one_article(article):
+    with pytest.raises(SystemExit) as ended:
+        main(["read", "--format", "html", str(article), str(article)])
+    assert ended.value.code == 2

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import socket
 
 import pytest
 
-from waqia import Reader
+from waqia import ConfigError, Reader, artefact
 from waqia.schema import parse_record
 
 
@@ -121,3 +122,27 @@ def test_readings_say_who_read(reader):
     reading = reader.read("قصف")
     assert reading.label_set == "incidents/1"
     assert reading.model == reader.model
+
+
+def test_a_reader_pickled_from_a_relative_path_opens_elsewhere(tmp_path, monkeypatch):
+    shutil.copytree(artefact.DEFAULT, tmp_path / "artefact")
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(Reader.load("artefact", threads=1))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickled).read("قصف").error is None
+
+
+def test_a_stream_that_breaks_gives_what_it_had_first(reader):
+    def broken():
+        yield "قصف مدفعي على حلب"
+        raise OSError("gone")
+
+    readings = reader.read_many(broken())
+    assert next(readings).error is None
+    with pytest.raises(OSError, match="gone"):
+        next(readings)
+
+
+def test_threads_below_one_are_refused():
+    with pytest.raises(ConfigError, match="threads is 0"):
+        Reader.load(threads=0)
