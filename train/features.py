@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from train.model import IGNORE
-from waqia.decode import LONGEST_TRIGGER
+from waqia.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record
 from waqia.windows import Window, WindowSettings, batch, split
@@ -159,6 +159,8 @@ def _participants(
         words, role = window.find(p.start, p.end, text), roles.index(p.role)
         if words is None:
             lost["participant outside the window or not at word bounds"] += 1
+        elif words[1] - words[0] >= LONGEST_PARTICIPANT:
+            lost[f"participant longer than {LONGEST_PARTICIPANT} words"] += 1
         elif any(role == other and words[0] <= last and first <= words[1] for other, first, last, _ in found):
             lost["participant overlapping another of its role"] += 1
         else:

@@ -17,6 +17,7 @@ from waqia.windows import Batch, Ints, Window, WindowSettings, batch, split
 Floats = NDArray[np.float32]
 
 LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation mark inside counts as one more
+LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
 TOKENS_A_BATCH = 2048  # padded tokens in one pass of the encoder
 CELLS_A_BATCH = 400_000  # triggers x words x words in one pass of the participants graph
 
@@ -137,7 +138,8 @@ def pick_triggers(
 def pick_participants(role_logits: Floats, thresholds: Floats, temperature: float) -> list[tuple[int, int, int, float]]:
     """Participants of one trigger as (role, first word, last word, probability): the most probable spans that do not overlap in a role.
 
-    role_logits (W, W, R), first word x last word; spans that end before they begin are never picked.
+    role_logits (W, W, R), first word x last word; spans that end before they begin, or that run on for more than LONGEST_PARTICIPANT
+    words, are never picked.
     """
     probabilities = _sigmoid(role_logits / temperature)
     first, last, role = np.nonzero(probabilities >= thresholds)
@@ -146,7 +148,7 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
     picked = []
     for place in np.argsort(-scores, kind="stable"):
         i, j, r = int(first[place]), int(last[place]), int(role[place])
-        if i <= j and free[r, i : j + 1].all():
+        if 0 <= j - i < LONGEST_PARTICIPANT and free[r, i : j + 1].all():
             free[r, i : j + 1] = False
             picked.append((r, i, j, float(scores[place])))
     return picked

@@ -62,6 +62,13 @@ def test_a_span_never_ends_before_it_begins():
     assert roles({(4, 2, 0): 9.0}) == []
 
 
+def test_a_span_that_runs_on_for_too_long_is_never_picked():
+    logits = np.full((40, 40, 1), -9, np.float32)
+    logits[2, 35, 0] = 9
+    logits[3, 6, 0] = 3
+    assert [row[:3] for row in pick_participants(logits, np.full(1, 0.5, np.float32), 1.0)] == [(0, 3, 6)]
+
+
 def test_calibration_survives_json_and_refuses_unknown_keys(labels):
     calibration = Calibration.plain(labels)
     assert Calibration.from_dict(calibration.to_dict()) == calibration
