@@ -42,9 +42,9 @@ def _manifest(folder: Path) -> str | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         whole = all(_sum(folder / name) == kept for name, kept in manifest["files"].items())
-    except (OSError, ValueError, KeyError, AttributeError):
+        return str(manifest["config"]) if whole else None
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
-    return str(manifest["config"]) if whole else None
 
 
 def _sum(path: Path) -> str:

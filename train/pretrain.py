@@ -33,6 +33,7 @@ from train.checkpoints import newest_valid, seal
 from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
 from train.corpus import Corpus, CorpusConfig, Rows, distinct, pack
 from train.embeddings import ppmi_svd
+from waqia.errors import ConfigError
 
 log = logging.getLogger("train.pretrain")
 
@@ -96,16 +97,19 @@ class MaskedLanguageModel(nn.Module):
 class Batch:
     """Rows with whole words masked and a random start of their positions: a pure function of (seed, step)."""
 
-    def __init__(self, rows: Rows, key: tuple[int, ...], continues: np.ndarray, rate: float, mask_id: int, special: int, most: int) -> None:
+    def __init__(
+        self, rows: Rows, key: tuple[int, ...], continues: np.ndarray, rate: float, mask_id: int, special: np.ndarray, most: int
+    ) -> None:
         random = np.random.default_rng(key)
         words = np.cumsum(~continues[rows], axis=1)
         order = random.random((len(rows), rows.shape[1] + 1))
         chance = np.take_along_axis(order, words, 1)  # one number a word
-        chance[rows < special] = 2
+        chance[special[rows]] = 2
         limit = np.sort(chance, axis=1)[:, max(1, round(rate * rows.shape[1])) - 1 : max(1, round(rate * rows.shape[1]))]
         hidden = chance <= np.minimum(limit, 1)
         kind = np.take_along_axis(random.random(order.shape), words, 1)
-        noise = random.integers(special, len(continues), rows.shape)
+        ordinary = np.flatnonzero(~special)
+        noise = ordinary[random.integers(0, len(ordinary), rows.shape)]
         changed = np.where(kind < 0.8, mask_id, np.where(kind < 0.9, noise, rows))
         starts = random.integers(0, most - rows.shape[1] + 1, (len(rows), 1))
         self.ids = torch.from_numpy(np.where(hidden, changed, rows).astype(np.int64))
@@ -120,8 +124,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     accelerator = Accelerator(mixed_precision="bf16" if config.optimisation.precision == "bf16" else "no")
     torch.manual_seed(config.seed)
     config.output.mkdir(parents=True, exist_ok=True)
-    tokenizer = load_tokenizer(config)
-    corpus = pack(config.corpus, tokenizer, config.output / "cache")
+    with accelerator.main_process_first():  # the others find what it wrote
+        tokenizer = load_tokenizer(config)
+        corpus = pack(config.corpus, tokenizer, config.output / "cache")
+    check_rows(corpus, config)
     log.info("%d tokens to train on, %d held out, no padding", corpus.tokens, corpus.held_out.size)
     model = MaskedLanguageModel(load_encoder(config, tokenizer, corpus))
     Pretraining(config, accelerator, tokenizer, corpus, model).train()
@@ -138,7 +144,8 @@ class Pretraining:
         self.continues = np.zeros(max(vocabulary.values()) + 1, bool)
         self.continues[[i for token, i in vocabulary.items() if token.startswith("##")]] = True
         self.mask_id = vocabulary["[MASK]"]
-        self.special = 1 + max(vocabulary[token] for token in tokenizers.SPECIAL)
+        self.special = np.zeros(len(self.continues), bool)
+        self.special[[vocabulary[token] for token in tokenizers.SPECIAL]] = True
         self.raw_model = model
         self.model, self.optimizer = accelerator.prepare(model, adamw(model, config))
         if config.optimisation.compile:
@@ -241,9 +248,10 @@ class Pretraining:
                 lines.write(json.dumps(row) + "\n")
 
     def save(self) -> None:
-        """A sealed checkpoint and, beside it, the encoder as it now is; older checkpoints go."""
+        """The encoder as it now is, then a sealed checkpoint, so that no kill leaves a sealed one without its encoder; older ones go."""
         if not self.accelerator.is_main_process:
             return
+        save_encoder(self.raw_model.encoder, self.tokenizer, self.config.output / "encoder")
         folder = self.config.output / f"checkpoint-{self.step}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -253,7 +261,6 @@ class Pretraining:
         for old in self.config.output.glob("checkpoint-*"):
             if old != folder:
                 shutil.rmtree(old)
-        save_encoder(self.raw_model.encoder, self.tokenizer, self.config.output / "encoder")
 
     def resume(self) -> None:
         """Take up the newest whole checkpoint, if there is one."""
@@ -265,6 +272,15 @@ class Pretraining:
             self.step = state["step"]
 
 
+def check_rows(corpus: Corpus, config: PretrainConfig) -> None:
+    """ConfigError where a phase of the run, or the held-out set, would have no row: told at the start, not when the decay begins."""
+    for field in ("repeat", "final_repeat"):
+        if not sum(len(rows) * getattr(source, field) for rows, source in zip(corpus.sources, config.corpus.sources, strict=True)):
+            raise ConfigError(f"corpus.sources: no row of {config.corpus.row_tokens} tokens is left by `{field}`; raise it or add texts")
+    if not len(corpus.held_out):
+        raise ConfigError(f"corpus.held_out: {config.corpus.held_out} of the documents fills no row; raise it or add texts")
+
+
 def load_tokenizer(config: PretrainConfig) -> Tokenizer:
     """A vocabulary learnt from the corpus and kept in the output folder, or that of the encoder to go on from."""
     if isinstance(config.encoder, str):
@@ -273,7 +289,9 @@ def load_tokenizer(config: PretrainConfig) -> Tokenizer:
     path = config.output / "tokenizer.json"
     if not path.is_file():
         texts = (text for source in distinct(config.corpus.sources) for text in source)
-        tokenizers.train(texts, config.encoder.vocabulary).save(str(path))
+        partial = path.with_suffix(".partial.json")
+        tokenizers.train(texts, config.encoder.vocabulary).save(str(partial))
+        partial.rename(path)  # whole, or not there: learning it again would give another vocabulary
     return Tokenizer.from_file(str(path))
 
 

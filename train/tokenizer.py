@@ -21,10 +21,10 @@ _MARKS = (
     r"\u00AD\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]"
 )
 # Censored words: dots or stars beside a tatweel («قصـ.ـف»), single letters («د.ا.عش», «أ.ف.ب»), a last lone letter («داع.ش»),
-# stars between letters («ق*تل»). A dot between two whole words («قال.وأضاف») ends a sentence and stays, as does a hashtag's «_».
+# stars between letters («ق*تل»). A dot between two words («قال.وأضاف», «انتهى.و قال») ends a sentence and stays, as does a hashtag's «_».
 _CENSORED = (
     rf"(?<=\u0640)[.*]+(?=\u0640?{_LETTER})|(?<={_LETTER})[.*]+(?=\u0640)"
-    rf"|(?<=[^\p{{L}}]\p{{L}}|\A\p{{L}})\.(?=\p{{L}}\.\p{{L}})|(?<=\.\p{{L}})\.(?=\p{{L}})|(?<={_LETTER}{_LETTER})\.(?={_LETTER}(?!\p{{L}}))"
+    rf"|(?<=[^\p{{L}}]\p{{L}}|\A\p{{L}})\.(?=\p{{L}}\.\p{{L}})|(?<=\.\p{{L}})\.(?=\p{{L}})|(?<={_LETTER}{_LETTER})\.(?=(?!و){_LETTER}(?!\p{{L}}))"
     rf"|(?<={_LETTER})[*]+(?={_LETTER})"
 )
 _FOLDED = {"ا": "أإآٱ", "ي": "ى", "ه": "ة"}

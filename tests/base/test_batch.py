@@ -97,7 +97,7 @@ def test_the_output_of_another_model_is_not_touched(tmp_path, reader):
     source, target = write(tmp_path / "in.jsonl", rows_of(2)), tmp_path / "out.jsonl"
     run(source, target, reader)
     write(target, [{**row, "model": "another"} for row in read(target)])
-    with pytest.raises(ConfigError, match="as .* reads it"):
+    with pytest.raises(ConfigError, match=r"as .* reads it"):
         run(source, target, reader)
 
 

@@ -27,7 +27,7 @@ def test_no_checkpoint_is_none(tmp_path):
     assert newest_valid(tmp_path / "nothing", "a") is None
 
 
-@pytest.mark.parametrize("damage", ["unsealed", "cut", "missing"])
+@pytest.mark.parametrize("damage", ["unsealed", "cut", "missing", "list", "no config"])
 def test_a_checkpoint_that_is_not_whole_is_passed_over_with_a_warning(tmp_path, caplog, damage):
     old = checkpoint(tmp_path, 1)
     new = checkpoint(tmp_path, 2, sealed=damage != "unsealed")
@@ -35,6 +35,8 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over_with_a_warning(tmp_path, 
         (new / "weights").write_bytes(b"12")
     if damage == "missing":
         (new / "weights").unlink()
+    if damage in ("list", "no config"):
+        (new / "manifest.json").write_text("[]" if damage == "list" else '{"files": {}}')
     with caplog.at_level(logging.WARNING):
         assert newest_valid(tmp_path, "a") == str(old)
     assert "checkpoint-2 is not whole" in caplog.text

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,17 +17,18 @@ import yaml
 import zstandard
 from transformers import AutoModel, AutoTokenizer
 
-from train.corpus import CorpusConfig, TextSource, distinct, documents, pack
+from train.config import load_config
+from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
 from train.embeddings import ppmi_svd
-from train.pretrain import Batch
+from train.pretrain import Batch, PretrainConfig, Pretraining, check_rows
 from train.tokenizer import train as train_tokenizer
-from waqia import RecordError
+from waqia import ConfigError, RecordError
 
 
 def configure(root, folder, **changes):
     data = yaml.safe_load((root / "configs/pretrain-smoke.yaml").read_text("utf-8"))
     data["output"] = str(folder / "run")
-    data["corpus"]["sources"][0]["path"] = str(root / "data/dev.jsonl")
+    data["corpus"]["sources"][0]["path"] = str(root / "data/train.jsonl")
     data |= changes
     folder.mkdir(exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(data), "utf-8")
@@ -93,7 +95,7 @@ def test_an_encoder_is_adapted_to_other_texts(root, tmp_path, whole):
 def test_whole_words_are_masked_at_the_rate_asked_for():
     rows = np.random.default_rng(0).integers(5, 100, (64, 128)).astype(np.int32)
     continues = np.arange(100) >= 60
-    batch = Batch(rows, (1, 2), continues, 0.25, 4, 5, 512)
+    batch = Batch(rows, (1, 2), continues, 0.25, 4, np.arange(100) < 5, 512)
     hidden = np.zeros(rows.size, bool)
     hidden[batch.masked.numpy()] = True
     hidden = hidden.reshape(rows.shape)
@@ -105,7 +107,7 @@ def test_whole_words_are_masked_at_the_rate_asked_for():
 
 def test_masks_are_a_function_of_seed_and_step_alone():
     rows = np.random.default_rng(0).integers(5, 100, (4, 32)).astype(np.int32)
-    a, b, c = (Batch(rows, key, np.zeros(100, bool), 0.2, 4, 5, 64) for key in ((1, 2), (1, 2), (1, 3)))
+    a, b, c = (Batch(rows, key, np.zeros(100, bool), 0.2, 4, np.arange(100) < 5, 64) for key in ((1, 2), (1, 2), (1, 3)))
     assert torch.equal(a.ids, b.ids)
     assert not torch.equal(a.ids, c.ids)
 
@@ -148,3 +150,37 @@ def test_static_embeddings_put_words_of_like_company_near_each_other():
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     alike = unit @ unit.T
     assert alike[:10, :10].mean() > alike[:10, 10:].mean() + 0.3
+
+
+def test_special_tokens_at_the_end_of_a_vocabulary_are_never_masked():
+    rows = np.random.default_rng(0).integers(0, 100, (64, 128)).astype(np.int32)
+    special = np.arange(100) >= 95
+    batch = Batch(rows, (1,), np.zeros(100, bool), 0.25, 99, special, 512)
+    assert 0.22 < len(batch.masked) / rows.size < 0.3
+    assert not special[batch.targets.numpy()].any()
+    changed = batch.ids.flatten()[batch.masked].numpy()
+    assert not special[changed[changed != 99]].any()
+
+
+@pytest.mark.parametrize("field", ["repeat", "final_repeat", "held_out"])
+def test_a_phase_without_rows_is_refused_at_the_start(root, tmp_path, field):
+    config = load_config(PretrainConfig, configure(root, tmp_path / "empty"))
+    one, none = np.ones((1, 64), np.int32), np.ones((0, 64), np.int32)
+    source = config.corpus.sources[0].model_copy(update={} if field == "held_out" else {field: 0})
+    config = config.model_copy(update={"corpus": config.corpus.model_copy(update={"sources": (source,)})})
+    with pytest.raises(ConfigError, match=field):
+        check_rows(Corpus((one,), none if field == "held_out" else one, 64), config)
+
+
+def test_a_checkpoint_is_sealed_only_after_its_encoder_is_written(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr("train.pretrain.save_encoder", lambda *_: order.append("encoder"))
+    monkeypatch.setattr("train.pretrain.seal", lambda *_: order.append("seal"))
+    monkeypatch.setattr("train.pretrain.config_hash", lambda _: "a")
+    part = SimpleNamespace(state_dict=dict, encoder=None)
+    main = SimpleNamespace(is_main_process=True)
+    run = SimpleNamespace(
+        accelerator=main, config=SimpleNamespace(output=tmp_path), step=1, raw_model=part, optimizer=part, tokenizer=None
+    )
+    Pretraining.save(run)
+    assert order == ["encoder", "seal"]

@@ -41,7 +41,7 @@ def test_spellings_of_a_word_become_one(raw, expected):
     assert normal(raw) == expected
 
 
-@pytest.mark.parametrize("text", ["قال.واضاف", "3.5", "د. احمد", "انتهي. ثم", "#طرابلس_الان"])
+@pytest.mark.parametrize("text", ["قال.واضاف", "3.5", "د. احمد", "انتهي. ثم", "#طرابلس_الان", "انتهي.و قال"])
 def test_dots_that_end_something_stay(text):
     assert normal(text) == text
 
@@ -61,6 +61,22 @@ def test_token_offsets_lie_in_the_raw_text(tokenizer):
     assert firsts[0] == "ا"
     assert "ح" in firsts
     assert all(0 <= start < end <= len(text) for start, end in encoding.offsets)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("قَصْف على\r\nحَلَب", ["قَصْف", "على", "حَلَب"]),
+        ("ﷺ قصف", ["ﷺ", "ﷺ", "ﷺ", "ﷺ", "قصف"]),
+        ("\u202bقصف\u202c 🔴 حلب", ["قصف", "🔴", "حلب"]),
+        ("قصـ.ـف ١٢", ["قصـ.ـف", "١٢"]),
+    ],
+)
+def test_words_map_back_to_the_raw_text(text, pieces):
+    words = ["قصف", "علي", "حلب", "صلي", "الله", "عليه", "وسلم", "12"]
+    vocabulary = {word: place for place, word in enumerate([*tokenizers.SPECIAL, *words])}
+    built = tokenizers.build(vocabulary, tokenizers.normaliser(fold_letters=True, words={}))
+    assert [text[start:end] for start, end in built.encode(text, add_special_tokens=False).offsets] == pieces
 
 
 def test_transformers_loads_the_very_same_tokenizer(tokenizer, tmp_path):
