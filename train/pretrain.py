@@ -32,7 +32,7 @@ from train import tokenizer as tokenizers
 from train.checkpoints import newest_valid, seal
 from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
 from train.corpus import Corpus, CorpusConfig, Rows, distinct, pack
-from train.embeddings import ppmi_svd
+from train.start import mimetic
 from waqia.errors import ConfigError
 
 log = logging.getLogger("train.pretrain")
@@ -69,7 +69,7 @@ class PretrainConfig(Part):
     output: Path
     seed: int
     encoder: str | RandomEncoder
-    embeddings: Literal["random", "ppmi-svd"]  # where the token embeddings of an encoder from scratch start
+    start: Literal["random", "mimetic"]  # of an encoder from scratch, see train.start
     corpus: CorpusConfig
     masking: Masking
     optimisation: Optimisation
@@ -310,12 +310,12 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
         num_attention_heads=shape.attention_heads,
         intermediate_size=shape.intermediate,
         max_position_embeddings=shape.positions,
+        initializer_range=0.02 if config.start == "random" else 0.64 / shape.width**0.5,
         **none,
     )
     encoder = AutoModel.from_config(bert, attn_implementation=attention, add_pooling_layer=False)
-    if config.embeddings == "ppmi-svd":
-        vectors = ppmi_svd(np.concatenate([rows[:, 1:].ravel() for rows in corpus.sources]), bert.vocab_size, shape.width, config.seed)
-        encoder.embeddings.word_embeddings.weight.data.copy_(torch.from_numpy(vectors))
+    if config.start == "mimetic":
+        mimetic(encoder, np.concatenate([rows[:, 1:].ravel() for rows in corpus.sources]), config.seed)
     return encoder
 
 

@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from train.config import load_config
 from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
-from train.embeddings import ppmi_svd
+from train.start import ppmi_svd
 from train.pretrain import Batch, PretrainConfig, Pretraining, check_rows
 from train.tokenizer import train as train_tokenizer
 from waqia import ConfigError, RecordError
