@@ -138,13 +138,14 @@ def table(result: dict[str, Any]) -> list[str]:
     lines = []
     for kind, parts in result.items():
         lines += ["", kind]
-        for part, figures in sorted(parts.items(), key=lambda item: _order(item[0])):
+        for part, figures in sorted(parts.items(), key=lambda item: order(item[0])):
             cells = [f"{name} {_number(row['value'])} {_range(row['interval'])} of {row['gold']}" for name, row in figures.items()]
             lines.append(f"  {part:<24} " + "   ".join(cells))
     return lines[1:]
 
 
-def _order(part: str) -> tuple[int, str]:
+def order(part: str) -> tuple[int, str]:
+    """Sorts slices by their first number, then by name."""
     number = re.match(r"\d+", part)
     return (int(number.group()) if number else -1, part)
 

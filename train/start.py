@@ -17,7 +17,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 from transformers import BertModel
 
-log = logging.getLogger("train.embeddings")
+log = logging.getLogger("train.start")
 
 SPAN = 5  # tokens on either side that count as context, nearer ones more
 SMOOTHING = 0.75  # of the context distribution
