@@ -101,9 +101,7 @@ def _record(row: Mapping[str, str], name: str, marks: Sequence[dict[str, Any]], 
     return Record(row["id"], text, tuple(incidents), (name,), extra)
 
 
-def _participants(
-    text: str, name: str, marks: Sequence[dict[str, Any]], labels: LabelSet, counts: Counter[str]
-) -> tuple[Participant, ...]:
+def _participants(text: str, name: str, marks: Sequence[dict[str, Any]], labels: LabelSet, counts: Counter[str]) -> tuple[Participant, ...]:
     found = []
     for role, field in (("initiator", "source"), ("target", "target")):
         span = _agreed(text, [mark[f"{field}_actor"] for mark in marks], f"{name} {field}", counts)

@@ -80,10 +80,16 @@ def build_model(encoder: PreTrainedModel, config: FinetuneConfig, labels: LabelS
 
 
 def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:
-    """The encoder and tokenizer that a configuration names: a folder, a hub id, or random weights with a vocabulary learnt from `texts`."""
+    """The encoder and tokenizer that a configuration names: a folder, a hub id, or random weights with a vocabulary learnt from `texts`.
+
+    A folder may also be a finished run: then its encoder goes on to another label set (intermediate training, Phang et al. 2018).
+    """
     if isinstance(config.encoder, RandomEncoder):
         return _random_encoder(config, config.encoder, texts)
     name = config.encoder
+    if (Path(name) / "encoder.json").is_file():
+        run = Run.load(Path(name))
+        return run.model.encoder.train(), run.tokenizer  # type: ignore[return-value]
     try:
         encoder_config = AutoConfig.from_pretrained(name)
         dropout = config.training.encoder_dropout

@@ -103,7 +103,7 @@ def test_a_field_of_the_wrong_kind_is_named(row, labels, key, value):
 
 def test_a_broken_line_is_named_with_its_number(tmp_path, row, labels):
     path = tmp_path / "r.jsonl"
-    path.write_text(json.dumps(row) + "\n\n{\"id\": \n", "utf-8")
+    path.write_text(json.dumps(row) + '\n\n{"id": \n', "utf-8")
     with pytest.raises(RecordError, match=r"r\.jsonl:3: no JSON"):
         list(read_records(path, labels))
 

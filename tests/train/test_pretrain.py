@@ -15,12 +15,12 @@ import pytest
 import torch
 import yaml
 import zstandard
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from train.config import load_config
 from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
 from train.pretrain import Batch, PretrainConfig, Pretraining, check_rows
-from train.start import ppmi_svd
+from train.start import mimetic, ppmi_svd
 from train.tokenizer import train as train_tokenizer
 from waqia import ConfigError, RecordError
 
@@ -179,8 +179,33 @@ def test_a_checkpoint_is_sealed_only_after_its_encoder_is_written(tmp_path, monk
     monkeypatch.setattr("train.pretrain.config_hash", lambda _: "a")
     part = SimpleNamespace(state_dict=dict, encoder=None)
     main = SimpleNamespace(is_main_process=True)
-    run = SimpleNamespace(
-        accelerator=main, config=SimpleNamespace(output=tmp_path), step=1, raw_model=part, optimizer=part, tokenizer=None
-    )
+    run = SimpleNamespace(accelerator=main, config=SimpleNamespace(output=tmp_path), step=1, raw_model=part, optimizer=part, tokenizer=None)
     Pretraining.save(run)
     assert order == ["encoder", "seal"]
+
+
+def test_a_mimetic_start_looks_at_neighbours_from_the_first_step():
+    settings = BertConfig(
+        vocab_size=200, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, max_position_embeddings=96
+    )
+    encoder = BertModel._from_config(settings, attn_implementation="eager", add_pooling_layer=False).eval()
+    tokens = np.random.default_rng(0).integers(5, 200, 4000).astype(np.int32)
+    mimetic(encoder, tokens, 0)
+    with torch.inference_mode():
+        first, second, third = encoder(torch.from_numpy(tokens[:96].astype(np.int64))[None], output_attentions=True).attentions
+    for head, offset in enumerate((-1, 1, -2)):
+        assert first[0, head].diagonal(offset).mean() > 0.5
+    assert second[0, 0].diagonal(-1).mean() > 0.2
+    assert third.max() < 0.5
+
+
+def test_a_mimetic_start_is_a_function_of_its_seed():
+    settings = BertConfig(vocab_size=60, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    tokens = np.random.default_rng(0).integers(5, 60, 2000).astype(np.int32)
+    torch.manual_seed(0)
+    one = BertModel(settings, add_pooling_layer=False)
+    other = BertModel(settings, add_pooling_layer=False)
+    other.load_state_dict(one.state_dict())
+    mimetic(one, tokens, 3)
+    mimetic(other, tokens, 3)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
