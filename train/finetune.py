@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = training_arguments(config)
     with arguments.main_process_first():  # the first process may have a vocabulary to learn, or a model to fetch
         encoder, tokenizer = load_encoder(config, [record.text for record in train])
-    run = Run(config, labels, tokenizer, build_model(encoder, config, labels), Calibration.plain(labels))
+    run = Run(config, labels, tokenizer, build_model(encoder, config, labels), Calibration.plain(labels), data_hashes(config))
     trainer = build_trainer(run, train, arguments)
     trainer.train(resume_from_checkpoint=newest_valid(checkpoints(config), config_hash(config)))
     if trainer.is_world_process_zero():
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def finish(run: Run, dev: Sequence[Record]) -> None:
     """Calibrate and score on dev, save the run, and clear its checkpoints away."""
-    run = Run(run.config, run.labels, run.tokenizer, run.model, calibrate(run, dev))
+    run = replace(run, calibration=calibrate(run, dev))
     scores = score(dev, predictions(run, dev), run.labels)
     run.save(run.config.output)
     (run.config.output / "dev-scores.json").write_text(json.dumps(scores.to_dict(), ensure_ascii=False, indent=1), "utf-8")
@@ -159,10 +160,15 @@ def checkpoints(config: FinetuneConfig) -> Path:
 
 def config_hash(config: FinetuneConfig) -> str:
     """A fingerprint of the configuration and of the files it trains on; a checkpoint of another one is refused."""
-    digest = hashlib.sha256(config.model_dump_json().encode())
-    for source in config.train_files:
-        digest.update(source.path.read_bytes())
-    return digest.hexdigest()
+    hashes = data_hashes(config)
+    data = [hashes[str(source.path)] for source in config.train_files]
+    return hashlib.sha256("\n".join([config.model_dump_json(), *data]).encode()).hexdigest()
+
+
+def data_hashes(config: FinetuneConfig) -> dict[str, str]:
+    """sha256 of the files that the configuration trains and calibrates on."""
+    paths = [*(source.path for source in config.train_files), *config.dev_files]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 if __name__ == "__main__":

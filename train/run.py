@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Run:
     tokenizer: Tokenizer
     model: IncidentModel
     calibration: Calibration
+    data: Mapping[str, str]  # sha256 of each file it was trained and calibrated on
 
     def reader(self, calibration: Calibration | None = None) -> Model:
         """The model as `waqia.decode` reads with it, by default with the run's own calibration."""
@@ -47,13 +48,14 @@ class Run:
         save_file({name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}, folder / "model.safetensors")
         (folder / "labels.json").write_text(json.dumps(self.labels.to_dict(), ensure_ascii=False, indent=1), "utf-8")
         (folder / "calibration.json").write_text(json.dumps(self.calibration.to_dict(), indent=1), "utf-8")
+        (folder / "data.json").write_text(json.dumps(self.data, ensure_ascii=False, indent=1), "utf-8")
         config = self.config.model_dump(mode="json")
         (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Run:
         """Read a finished run; ConfigError names what is missing."""
-        for name in ("config.yaml", "labels.json", "calibration.json", "encoder.json", "tokenizer.json", "model.safetensors"):
+        for name in ("config.yaml", "labels.json", "calibration.json", "encoder.json", "tokenizer.json", "model.safetensors", "data.json"):
             if not (folder / name).is_file():
                 raise ConfigError(f"{folder}: {name} is missing; expected the output folder of a finished python -m train.finetune")
         config = load_config(FinetuneConfig, folder / "config.yaml")
@@ -63,7 +65,8 @@ class Run:
         model = build_model(encoder, config, labels)
         model.load_state_dict(load_file(folder / "model.safetensors"))
         calibration = Calibration.from_dict(json.loads((folder / "calibration.json").read_text("utf-8")))
-        return cls(config, labels, Tokenizer.from_file(str(folder / "tokenizer.json")), model.eval(), calibration)
+        data = json.loads((folder / "data.json").read_text("utf-8"))
+        return cls(config, labels, Tokenizer.from_file(str(folder / "tokenizer.json")), model.eval(), calibration, data)
 
 
 def window_settings(config: FinetuneConfig) -> WindowSettings:

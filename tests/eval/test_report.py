@@ -97,7 +97,7 @@ def test_what_a_text_says_cannot_become_markup(row, labels):
         "probabilities": nothing, "error_classes": {"confusion": {"types": [], "sectors": []}, "triggers": {"counts": {}},
         "participants": {"counts": {}}}, "slices": {}, "robustness": {"changes": {}}, "curve": None, "versions": {},
         "speed": dict.fromkeys(("passages_a_second", "words_a_second", "milliseconds_median", "milliseconds_p95"), 1.0),
-        "artefact": {"bytes": 1, "manifest": {"files": {}}, "settings": {}},
+        "artefact": {"bytes": 1, "manifest": {"files": {}, "made_from": {"config": {}, "data": {}}}, "settings": {}},
     }  # fmt: skip
     page = render(report, found, labels)
     assert "<script>" not in page

@@ -10,7 +10,7 @@ import yaml
 from train import export, finetune
 from train.config import FinetuneConfig, load_config
 from train.export import parity
-from train.run import Run
+from train.run import Run, load_encoder
 from waqia import ConfigError, Reader
 
 
@@ -57,6 +57,18 @@ def test_dev_scores_and_the_configuration_are_kept_with_the_run(trained):
     assert scores["records"] == 77
     assert "incidents F1" in scores["figures"]
     assert load_config(FinetuneConfig, trained / "run/config.yaml").name == "waqia-smoke"
+    manifest = json.loads((trained / "artefact/manifest.json").read_text("utf-8"))
+    assert manifest["made_from"]["config"]["name"] == "waqia-smoke"
+    assert {len(sha256) for sha256 in manifest["made_from"]["data"].values()} == {64}
+
+
+def test_a_run_lends_its_encoder_to_another(trained, root, tmp_path):
+    config = load_config(FinetuneConfig, configure(root, tmp_path, lambda data: data.update(encoder=str(trained / "run"), tokenizer="own")))
+    encoder, tokenizer = load_encoder(config, [])
+    lent = Run.load(trained / "run")
+    assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), lent.model.encoder.parameters(), strict=True))
+    assert encoder.training
+    assert tokenizer.to_str() == lent.tokenizer.to_str()
 
 
 def test_a_run_without_a_file_is_refused_by_its_name(trained, tmp_path):
