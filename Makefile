@@ -4,7 +4,7 @@ VENV := .venv
 RUN := OMP_WAIT_POLICY=PASSIVE HF_HUB_OFFLINE=1 $(VENV)/bin/python
 QUICK := runs/finetune-mini
 
-.PHONY: quickstart test lint
+.PHONY: quickstart test lint report gate
 
 quickstart: $(VENV)/.installed  ## Fine-tune, export, score on data/test, and read an article with the result
 	$(RUN) -m train.finetune configs/finetune-mini.yaml
@@ -22,6 +22,12 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+report: $(VENV)/.installed  ## Judge the model in the package on data/test.jsonl: one page, its data, a model card
+	$(RUN) -m eval.report src/waqia/artefacts/waqia-mini data/test.jsonl runs/report --train data/train.jsonl --curve models/learning-curve.json
+
+gate: report  ## End with 5 where the model in the package falls below configs/gates.yaml
+	$(RUN) -m eval.gate runs/report/report.json
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

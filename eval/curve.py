@@ -2,9 +2,9 @@
 
 Fine-tunes a configuration on nested parts of its training documents, scores each on the configuration's dev files, and fits the power law
 a - b n^-c (Hestness et al. 2017) to every figure over n, the training records. Smaller parts are read more often, epochs / sqrt(part), so
-that they are not merely trained less. The whole is not trained again where the configuration's own output already holds it. Runs stand
-under <output>-curve/ and go on where they were stopped. Extrapolations carry an interval: the spread of laws fitted to values drawn from
-the intervals of the figures. It does not hold the doubt whether a power law is right at all.
+that they are not merely trained less. Runs that are there are not made again; those of the parts stand under <output>-curve/.
+Extrapolations carry an interval: the spread of laws fitted to values drawn from the intervals of the figures. It does not hold the doubt
+whether a power law is right at all.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from eval.command import run
+from eval.runs import fine_tuned
 from train.config import FinetuneConfig, load_config
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
@@ -46,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not all(0 < part <= 1 for part in args.parts) or len(args.parts) < 2:
         raise ConfigError(f"--parts {args.parts}: expected two or more shares above 0 and at most 1")
     sizes, scores = zip(*(trained(config, part) for part in sorted(set(args.parts))), strict=True)
-    result = curve(sizes, scores, " + ".join(path.name for path in config.dev_files))
+    result = curve(sizes, scores, " + ".join("/".join(path.parts[-2:]) for path in config.dev_files))
     if args.out:
         args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print("\n".join(table(result)))
@@ -56,11 +54,8 @@ def trained(config: FinetuneConfig, part: float) -> tuple[int, dict[str, Any]]:
     """Training records of a part, and the dev scores of the run on it, which is made if it is not there."""
     labels = LabelSet.load(config.label_set)
     kept = [subset(list(read_records(source.path, labels)), part) for source in config.train_files]
-    size, scores = sum(map(len, kept)), config.output / "dev-scores.json"
-    if part < 1 or not scores.is_file():
+    if part < 1:
         folder = config.output.with_name(f"{config.output.name}-curve") / f"{part:g}"
-        scores = folder / "run" / "dev-scores.json"
-    if not scores.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"train{number}.jsonl" for number in range(len(kept))]
         for file, records in zip(files, kept, strict=True):
@@ -69,9 +64,8 @@ def trained(config: FinetuneConfig, part: float) -> tuple[int, dict[str, Any]]:
         settings["output"] = str(folder / "run")
         settings["train_files"] = [{"path": str(f), "repeat": s.repeat} for f, s in zip(files, config.train_files, strict=True)]
         settings["training"]["epochs"] = round(config.training.epochs / part**0.5, 2)
-        (folder / "config.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), "utf-8")
-        subprocess.run([sys.executable, "-m", "train.finetune", str(folder / "config.yaml")], check=True)
-    return size, json.loads(scores.read_text("utf-8"))
+        config = FinetuneConfig.model_validate(settings)
+    return sum(map(len, kept)), json.loads((fine_tuned(config) / "dev-scores.json").read_text("utf-8"))
 
 
 def subset(records: Sequence[Record], part: float) -> list[Record]:

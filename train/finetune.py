@@ -31,7 +31,7 @@ from train.model import IncidentModel
 from train.run import Run, build_model, load_encoder, window_settings
 from waqia.decode import Calibration, read_texts
 from waqia.labels import LabelSet
-from waqia.schema import Record, read_records
+from waqia.schema import Record, dump_row, read_records
 
 log = logging.getLogger("train.finetune")
 
@@ -56,8 +56,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def finish(run: Run, dev: Sequence[Record]) -> None:
     """Calibrate and score on dev, save the run, and clear its checkpoints away."""
     run = replace(run, calibration=calibrate(run, dev))
-    scores = score(dev, predictions(run, dev), run.labels)
+    predicted = predictions(run, dev)
+    scores = score(dev, predicted, run.labels)
     run.save(run.config.output)
+    (run.config.output / "dev-predictions.jsonl").write_text("".join(f"{dump_row(r.to_dict())}\n" for r in predicted), "utf-8")
     (run.config.output / "dev-scores.json").write_text(json.dumps(scores.to_dict(), ensure_ascii=False, indent=1), "utf-8")
     shutil.rmtree(checkpoints(run.config), ignore_errors=True)
     log.info("saved %s; on dev, which also chose its thresholds: %s", run.config.output, scores.headline())

@@ -9,6 +9,8 @@ import yaml
 
 from eval import plots
 from eval.curve import FIGURES, at, curve, law, main, subset
+from eval.runs import fine_tuned
+from train.config import FinetuneConfig, load_config
 from waqia import read_records
 from waqia.errors import ConfigError
 
@@ -61,8 +63,9 @@ def test_the_runs_of_a_curve_are_made_once(root, tmp_path, monkeypatch):
         output = Path(config["output"])
         output.mkdir(parents=True)
         (output / "dev-scores.json").write_text(json.dumps(scores(size / 1000)), "utf-8")
+        (output / "config.yaml").write_text(Path(command[-1]).read_text("utf-8"), "utf-8")
 
-    monkeypatch.setattr("eval.curve.subprocess.run", trained)
+    monkeypatch.setattr("eval.runs.subprocess.run", trained)
     arguments = [str(tmp_path / "config.yaml"), "--parts", "0.25", "1", "--out", str(tmp_path / "curve.json")]
     main(arguments)
     epochs = settings["training"]["epochs"]
@@ -71,6 +74,14 @@ def test_the_runs_of_a_curve_are_made_once(root, tmp_path, monkeypatch):
     assert len(started) == 2
     records = json.loads((tmp_path / "curve.json").read_text("utf-8"))["records"]
     assert records[0] < records[1] / 2
+
+
+def test_an_output_that_holds_another_run_is_refused(root, tmp_path):
+    config = load_config(FinetuneConfig, root / "configs/finetune-smoke.yaml").model_copy(update={"output": tmp_path})
+    (tmp_path / "dev-scores.json").write_text("{}", "utf-8")
+    (tmp_path / "config.yaml").write_text((root / "configs/finetune-smoke.yaml").read_text("utf-8"), "utf-8")
+    with pytest.raises(ConfigError, match="another configuration"):
+        fine_tuned(config)
 
 
 def test_parts_that_are_none_are_refused(root):

@@ -1,0 +1,101 @@
+"""What each part of a training run is worth: python -m eval.ablation PLAN [--out FILE.json]
+
+PLAN is a YAML file such as configs/ablations.yaml: a `base` configuration, `gold` (one of its dev files), `seeds`, and `variants`, each a
+name with the keys of the configuration that it changes. Every variant is fine-tuned with every seed (runs that are there are not made
+again), and its figures on gold are set beside those of the first variant: means over seeds, and whether the data can tell them apart, as in
+eval.compare. Thresholds are fitted on the dev files as in any run, gold among them, for all variants alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.command import run
+from eval.compare import Comparison, compare
+from eval.files import read_gold
+from eval.runs import fine_tuned
+from eval.score import Scores, score
+from train.config import FinetuneConfig, Part, load_config
+from waqia.labels import LabelSet
+from waqia.schema import Record, read_records
+
+FIGURES = (
+    "types micro-F1", "types macro-F1", "incidents F1", "actors F1", "place F1", "time F1", "casualties F1", "reporter F1",
+    "sectors accuracy", "incident-free kept",
+)  # fmt: skip
+
+
+class Plan(Part):  # type: ignore[misc]  # mypy does not follow train
+    """Which runs to make and to compare."""
+
+    base: Path
+    gold: Path
+    seeds: tuple[int, ...]
+    variants: dict[str, dict[str, Any]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train what is not yet trained, compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path, metavar="PLAN")
+    parser.add_argument("--out", type=Path, help="also write the table as JSON here")
+    args = parser.parse_args(argv)
+    plan = load_config(Plan, args.plan)
+    base = load_config(FinetuneConfig, plan.base)
+    labels = LabelSet.load(base.label_set)
+    gold = read_gold(plan.gold, labels)
+    found = {
+        name: [scored(variant(base, name, changes, seed), gold, labels) for seed in plan.seeds] for name, changes in plan.variants.items()
+    }
+    first = next(iter(found.values()))
+    comparisons = {name: compare(first, seeds) for name, seeds in found.items()}
+    if args.out:
+        args.out.write_text(json.dumps({n: to_dict(c) for n, c in comparisons.items()}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print("\n".join(table(comparisons)))
+
+
+def variant(base: FinetuneConfig, name: str, changes: dict[str, Any], seed: int) -> FinetuneConfig:
+    """The base configuration with changes, a seed and an output of its own."""
+    output = base.output.with_name(f"{base.output.name}-ablation") / f"{name.replace(' ', '-')}-{seed}"
+    own = {"seed": seed, "output": str(output)}
+    return FinetuneConfig.model_validate({**base.model_dump(mode="json"), **changes, **own})
+
+
+def scored(config: FinetuneConfig, gold: Sequence[Record], labels: LabelSet) -> Scores:
+    """The scores on gold of a configuration's run."""
+    said = {record.id: record for record in read_records(fine_tuned(config) / "dev-predictions.jsonl", labels)}
+    return score(gold, [said[record.id] for record in gold], labels)
+
+
+def to_dict(comparison: dict[str, Comparison]) -> dict[str, Any]:
+    """A variant's figures as plain data."""
+    return {
+        name: {"mean": c.b.mean, "deviation": c.b.deviation, "effect": c.test and c.test.effect, "p": c.test and c.test.p}
+        for name, c in comparison.items()
+        if name in FIGURES
+    }
+
+
+def table(comparisons: dict[str, dict[str, Comparison]]) -> list[str]:
+    """A line a figure, a column a variant: the mean over seeds, and a star where the data can tell it from the first."""
+    wide = max(18, *(len(name) + 2 for name in comparisons))
+    lines = [f"{'':<20}" + "".join(f"{name:>{wide}}" for name in comparisons)]
+    for figure in FIGURES:
+        cells = [_cell(c[figure]) for c in comparisons.values() if figure in c]
+        lines.append(f"{figure:<20}" + "".join(f"{cell:>{wide}}" for cell in cells))
+    return [*lines, "", "* the data can tell it from the first"]
+
+
+def _cell(c: Comparison) -> str:
+    if c.b.mean is None:
+        return "–"
+    spread = "" if c.b.deviation is None else f" ±{c.b.deviation:.3f}"
+    return f"{c.b.mean:.3f}{spread}" + ("*" if c.test and c.test.decided else "")
+
+
+if __name__ == "__main__":
+    run(main)
