@@ -1,8 +1,13 @@
-"""Does the model read the same under spellings that a reader would not notice: python -m eval.robustness ARTEFACT GOLD [--out FILE.json]
+"""Does the model read the same where it should, and not where it should not: python -m eval.robustness ARTEFACT GOLD [--out FILE.json]
 
-Every passage is changed in one way at a time, its gold spans carried along, and read again: diacritics, tatweel, letters that writers mix,
-digits, quotes, missing punctuation, lines run together, censored words, typing errors, emoji, invisible marks, presentation forms. Shown is
-the change of incidents F1 and actors F1 with its paired 95 % interval over documents, and whether the data can tell it from none.
+Every passage is changed in one way at a time, its gold spans carried along, and read again:
+
+- spellings that a reader would not notice: diacritics, tatweel, letters that writers mix, digits, quotes, missing punctuation, lines run
+  together, censored words, typing and OCR errors, emoji, hashtags, invisible marks, presentation forms;
+- other towns, factions and nationalities in the place of those named (eval.meaning): which swaps change the types found is told;
+- verbs of actual incidents negated or put in the future: how many of those incidents are then read as unrealised.
+
+Shown is the change of incidents F1 and actors F1 with its paired 95 % interval over documents, and whether the data can tell it from none.
 """
 
 from __future__ import annotations
@@ -13,27 +18,28 @@ import random
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eval import meaning
 from eval.command import run
+from eval.edits import Edit, apply
 from eval.files import read_gold
 from eval.intervals import paired
-from eval.score import Scores, headline, score
+from eval.score import headline, score
 from waqia.labels import LabelSet
 from waqia.reader import Reader
-from waqia.schema import Record, Span
+from waqia.schema import Record
 
 FIGURES = ("incidents F1", "actors F1")
 
-Edit = tuple[int, int, str]  # text[start:end] becomes the third
 Perturbation = Callable[[str, random.Random], Iterator[Edit]]
 
 _LETTER = re.compile(r"[\u0621-\u063a\u0641-\u064a]")
 _WORD = re.compile(r"[\u0621-\u063a\u0641-\u064a]{4,}")
 _JOINING = "بتثجحخسشصضطظعغفقكلمنهيئ"
 _VARIANTS = {"أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه", "ى": "ي"}
+_SAME_SHAPE = ("بتثن", "جحخ", "دذ", "رز", "سش", "صض", "طظ", "عغ", "فق")
 _KEYBOARD = "ضصثقفغعهخحجدشسيبلاتنمكطئءؤرىةوزظ"
 
 
@@ -98,11 +104,35 @@ def censored(text: str, chance: random.Random) -> Iterator[Edit]:
 
 
 def typing(text: str, chance: random.Random) -> Iterator[Edit]:
-    """A neighbouring key for one letter in fifty."""
+    """A neighbouring key for one letter in a hundred."""
+    yield from _mistyped(text, chance, 0.01)
+
+
+def typing_often(text: str, chance: random.Random) -> Iterator[Edit]:
+    """A neighbouring key for one letter in twenty."""
+    yield from _mistyped(text, chance, 0.05)
+
+
+def _mistyped(text: str, chance: random.Random, rate: float) -> Iterator[Edit]:
     for match in _LETTER.finditer(text):
         key = _KEYBOARD.find(match[0])
-        if key > 0 and chance.random() < 0.02:
+        if key > 0 and chance.random() < rate:
             yield match.start(), match.end(), _KEYBOARD[key - 1]
+
+
+def scanning(text: str, chance: random.Random) -> Iterator[Edit]:
+    """A letter with other dots for one in thirty, as a scanned page is misread."""
+    for match in _LETTER.finditer(text):
+        others = next((letters.replace(match[0], "") for letters in _SAME_SHAPE if match[0] in letters), "")
+        if others and chance.random() < 1 / 30:
+            yield match.start(), match.end(), chance.choice(others)
+
+
+def hashtags(text: str, chance: random.Random) -> Iterator[Edit]:
+    """A hash sign before every tenth word."""
+    for match in re.finditer(r"(?<=\s)(?=[^\W\d_])", text):
+        if chance.random() < 0.1:
+            yield match.start(), match.start(), "#"
 
 
 def emoji(text: str, chance: random.Random) -> Iterator[Edit]:
@@ -136,71 +166,86 @@ def _isolated() -> Iterator[tuple[str, str]]:
 _ISOLATED = dict(_isolated())
 
 PERTURBATIONS: tuple[Perturbation, ...] = (
-    diacritics, no_diacritics, tatweel, letters, digits, quotes, no_commas, run_on, censored, typing, emoji, marks, presentation,
+    diacritics, no_diacritics, tatweel, letters, digits, quotes, no_commas, run_on, censored, typing, typing_often, scanning, emoji,
+    hashtags, marks, presentation,
 )  # fmt: skip
 
 
 def perturb(record: Record, change: Perturbation, seed: int = 0) -> Record:
     """The record after a change, its spans carried along; the same seed and record give the same change."""
-    edits = sorted(change(record.text, random.Random(f"{seed}/{record.id}")))
-    pieces, place = [], 0
-    for start, end, new in edits:
-        pieces += [record.text[place:start], new]
-        place = end
-    text = "".join([*pieces, record.text[place:]])
-
-    def moved(span: Span) -> dict[str, Any]:
-        start, end = _moved(edits, span.start), _moved(edits, span.end)
-        return {"start": start, "end": end, "text": text[start:end]}
-
-    incidents = tuple(
-        replace(
-            incident,
-            trigger=replace(incident.trigger, **moved(incident.trigger)),
-            participants=tuple(replace(p, **moved(p)) for p in incident.participants),
-        )
-        for incident in record.incidents
-    )
-    return replace(record, text=text, incidents=incidents)
+    return apply(record, sorted(change(record.text, chance(record, seed))))
 
 
-def _moved(edits: Sequence[Edit], place: int) -> int:
-    """Where a span's bound lies after the edits; signs put behind its last letter stay inside, marks put before its first outside."""
-    return place + sum(len(new) - (end - start) for start, end, new in edits if end <= place)
+def chance(record: Record, seed: int = 0) -> random.Random:
+    """The record's own source of chance."""
+    return random.Random(f"{seed}/{record.id}")
 
 
 def judge(gold: Sequence[Record], reader: Reader, labels: LabelSet) -> dict[str, Any]:
-    """Figures on the passages as they are, and how each change moves them."""
-    plain = read(gold, reader, labels)
-    changes = {}
-    for change in PERTURBATIONS:
+    """Figures on the passages as they are, how each change of spelling and swap of names moves them, and statuses after paraphrases."""
+    said = read(gold, reader)
+    plain, changes = score(gold, said, labels), {}
+    spellings = {change.__name__: (change, (change.__doc__ or "").strip()) for change in PERTURBATIONS}
+    names = {f"other {kind}": (meaning.swap(kind), f"Other {kind} in the place of those named.") for kind in meaning.words()["swaps"]}
+    for name, (change, what) in (spellings | names).items():
         changed = [perturb(record, change) for record in gold]
-        touched = sum(a.text != b.text for a, b in zip(gold, changed, strict=True))
-        effects = paired(plain.tallies, read(changed, reader, labels).tallies, plain.documents, lambda t: headline(t, labels), rounds=400)
+        after = read(changed, reader, gold, said)
+        effects = paired(plain.tallies, score(changed, after, labels).tallies, plain.documents, lambda t: headline(t, labels), rounds=400)
         figures = {
-            name: {"effect": effects[name].effect, "interval": list(effects[name].interval), "decided": effects[name].decided}
-            for name in FIGURES
-            if name in effects
+            figure: {"effect": effects[figure].effect, "interval": list(effects[figure].interval), "decided": effects[figure].decided}
+            for figure in FIGURES
+            if figure in effects
         }
-        changes[change.__name__] = {"what": (change.__doc__ or "").strip(), "passages_touched": touched, **figures}
-    return {"records": len(gold), "plain": {name: plain.figures()[name] for name in FIGURES}, "changes": changes}
+        touched = sum(a.text != b.text for a, b in zip(gold, changed, strict=True))
+        changes[name] = {"what": what, "passages_touched": touched, **figures}
+        if name in names:
+            swapped = [meaning.swaps(record.text, change, chance(record)) for record in gold]
+            changes[name]["types"] = meaning.moved(swapped, said, after)
+    return {
+        "records": len(gold),
+        "plain": {name: plain.figures()[name] for name in FIGURES},
+        "changes": changes,
+        "statuses": {change.__name__: paraphrase(gold, said, change, reader, labels) for change in (meaning.negated, meaning.future)},
+    }
 
 
-def read(records: Sequence[Record], reader: Reader, labels: LabelSet) -> Scores:
-    """Score what the reader makes of records; a reading with an error counts as empty."""
-    readings = reader.read_many(record.text for record in records)
-    return score(records, [Record(r.id, r.text, reading.incidents) for r, reading in zip(records, readings, strict=True)], labels)
+def paraphrase(
+    gold: Sequence[Record], said: Sequence[Record], change: Callable[[Record], Record | None], reader: Reader, labels: LabelSet
+) -> dict[str, Any]:
+    """What becomes of statuses where a paraphrase applies."""
+    rows = [(record, first, changed) for record, first in zip(gold, said, strict=True) if (changed := change(record)) is not None]
+    plain, before, other = ([row[n] for row in rows] for n in range(3))
+    counts = meaning.status_counts(plain, before, other, read(other, reader), labels)
+    return {"what": (change.__doc__ or "").split(";")[0] + ".", **counts}
+
+
+def read(records: Sequence[Record], reader: Reader, known: Sequence[Record] = (), said: Sequence[Record] = ()) -> list[Record]:
+    """What the reader makes of records, as predictions; an unreadable text is empty. Those of `known` are not read again but in `said`."""
+    have = {record.text: reading.incidents for record, reading in zip(known, said, strict=True)}
+    texts = [record.text for record in records if record.text not in have]
+    have |= {text: reading.incidents for text, reading in zip(texts, reader.read_many(texts), strict=True)}
+    return [Record(record.id, record.text, have[record.text]) for record in records]
 
 
 def table(result: dict[str, Any]) -> list[str]:
     """The result as lines of text."""
     plain = ", ".join(f"{name} {value:.3f}" for name, value in result["plain"].items() if value is not None)
     head = "  ".join(f"{name:<30}" for name in FIGURES)
-    lines = [f"{result['records']} records as they are: {plain}", "", f"{'change':<14} {'touched':>7}  {head}"]
+    lines = [f"{result['records']} records as they are: {plain}", "", f"{'change':<20} {'touched':>7}  {head}"]
     for name, row in result["changes"].items():
         cells = [_cell(row[figure]) if figure in row else "–" for figure in FIGURES]
-        lines.append(f"{name:<14} {row['passages_touched']:>7}  " + "  ".join(f"{cell:<30}" for cell in cells))
-    return [*lines, "", "* the data can tell it from no change"]
+        lines.append(f"{name:<20} {row['passages_touched']:>7}  " + "  ".join(f"{cell:<30}" for cell in cells))
+    lines += ["", "* the data can tell it from no change", ""]
+    for name, row in result["changes"].items():
+        if moved := row.get("types"):
+            lines.append(f"{name}: incident types changed in {moved['moved']} of the {moved['touched']} passages touched")
+            lines += [f"  {pair['from']} → {pair['to']}: {pair['moved']} of {pair['passages']}" for pair in moved["pairs"][:5]]
+    for name, row in result["statuses"].items():
+        share = "–" if row["unrealised"] is None else f"{row['unrealised']:.3f}"
+        between = "" if row["interval"] is None else f" [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
+        found = f"{row['found_before']} found before, {row['found']} after"
+        lines.append(f"{name}: of {row['incidents']} incidents {found}, read as unrealised {share}{between}")
+    return lines
 
 
 def _cell(effect: dict[str, Any]) -> str:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from eval.meaning import future, moved, negated, status_counts, swap, swaps, words
+from eval.robustness import perturb
+from tests.conftest import span
+from waqia import read_records
+from waqia.schema import Record, parse_record
+
+
+def changed(kind, text):
+    return perturb(Record("r", text), swap(kind)).text
+
+
+def test_names_that_stand_for_each_other_stand_in_one_list_only():
+    for lists in words()["swaps"].values():
+        every = [name for names in lists for name in names]
+        assert len(every) == len(set(every))
+        for names in lists:
+            assert len(names) > 1
+            assert len({name.startswith("ال") for name in names}) == 1
+
+
+def test_a_town_becomes_another_and_keeps_its_clitic():
+    after = changed("towns", "اشتباكات بحلب وحلب")
+    town = after.split()[1].removeprefix("ب")
+    assert town != "حلب"
+    assert after == f"اشتباكات ب{town} و{town}"
+
+
+def test_a_name_inside_another_word_is_left_alone():
+    assert changed("towns", "حلبجة وعدنان") == "حلبجة وعدنان"
+    assert swaps("حلبجة", swap("towns"), random.Random(0)) == set()
+
+
+@pytest.mark.parametrize("kind", ["towns", "factions", "nationalities"])
+def test_gold_spans_are_carried_along_a_swap(root, labels, kind):
+    touched = 0
+    for record in read_records(root / "data/test.jsonl", labels):
+        after = perturb(record, swap(kind))
+        parse_record(after.to_dict(), labels, kind)
+        touched += after.text != record.text
+        assert [i.trigger.text for i in after.incidents] == [i.trigger.text for i in record.incidents] or kind == "factions"
+    assert touched > 5
+
+
+def actual(labels, text, verb, status="actual"):
+    row = {"id": "r", "text": text, "incidents": [{"type": "shelling", "status": status, "trigger": span(text, verb), "participants": []}]}
+    return parse_record(row, labels, "here")
+
+
+def test_a_negated_verb_is_an_unrealised_incident(labels):
+    record = negated(actual(labels, "وقَصَفت طائرات البلدة", "وقَصَفت"))
+    assert record.text == "ولم تقصف طائرات البلدة"
+    assert record.incidents[0].status == "unrealised"
+    assert record.incidents[0].trigger.text == "ولم تقصف"
+
+
+def test_a_verb_in_the_future_is_an_unrealised_incident(labels):
+    record = future(actual(labels, "قصفت طائرات البلدة", "قصفت"))
+    assert (record.text, record.incidents[0].status) == ("ستقصف طائرات البلدة", "unrealised")
+
+
+def test_what_is_no_verb_of_the_list_or_not_actual_is_left_alone(labels):
+    assert negated(actual(labels, "قصف عنيف", "عنيف")) is None
+    assert negated(actual(labels, "قصفت البلدة", "قصفت", "alleged")) is None
+
+
+def test_the_swap_that_moves_a_reading_is_named(labels):
+    before = [actual(labels, "قصفت حلب", "قصفت"), actual(labels, "قصفت حمص", "قصفت")]
+    after = [Record("r", "قصفت عدن"), before[1]]
+    result = moved([{("حلب", "عدن")}, {("حمص", "عدن")}], before, after)
+    assert (result["touched"], result["moved"]) == (2, 1)
+    assert result["pairs"] == [{"from": "حلب", "to": "عدن", "passages": 1, "moved": 1}]
+
+
+def test_statuses_are_counted_on_the_changed_incidents_that_were_found(labels):
+    plain = actual(labels, "قصفت طائرات البلدة", "قصفت")
+    other = negated(plain)
+    wrong = actual(labels, other.text, "تقصف")
+    assert status_counts([plain], [plain], [other], [other], labels) == {
+        "incidents": 1, "found_before": 1, "found": 1, "unrealised": 1.0, "interval": [1.0, 1.0]
+    }  # fmt: skip
+    assert status_counts([plain], [plain], [other], [wrong], labels)["unrealised"] == 0.0
+    assert status_counts([plain], [plain], [other], [Record("r", other.text)], labels)["unrealised"] is None
+    assert status_counts([], [], [], [], labels)["incidents"] == 0
