@@ -13,16 +13,12 @@ of types (over triggers) and of sectors (over matched actors). The JSON holds ex
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from eval.command import run
-from eval.files import read_gold, read_predictions
+from eval.command import judge, run
 from eval.score import items, judged, match, overlap, same_participant
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
@@ -140,18 +136,7 @@ def table(result: dict[str, Any]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, classify, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("gold", type=Path, metavar="GOLD")
-    parser.add_argument("predictions", type=Path, metavar="PRED")
-    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="also write everything, with examples, as JSON here")
-    args = parser.parse_args(argv)
-    labels = LabelSet.load(args.labels)
-    gold = read_gold(args.gold, labels)
-    result = analyse(list(zip(gold, read_predictions(args.predictions, gold, labels), strict=True)), labels)
-    if args.out:
-        args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print("\n".join(table(result)))
+    judge(__doc__, argv, lambda files: analyse(files.pairs, files.labels), table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Judge a system on the public ASSAULT/PROTEST gold standard: python -m eval.gsr ARTEFACT_OR_PRED DIR [--split dev] [--json FILE]
 
 DIR holds the raw files (see train.gsr). What is judged is an artefact's folder, or a prediction JSONL over the ids of the split. Each
-class is judged on the sentences that were asked of it, yes against all else:
+class is judged on the sentences that were asked of it, yes against all else; 95 % intervals are from a bootstrap over documents:
 
 - average precision, and F1 at the system's own thresholds, over all sentences and by how hard the coders found them;
 - of the sentences that are yes in both: source and target words, token F1 as the coders are compared among themselves; and the role code
@@ -20,11 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sklearn.metrics import average_precision_score
+import numpy as np
 
 from eval.command import run
-from eval.counts import Counts
+from eval.counts import Counts, add
 from eval.files import read_predictions
+from eval.intervals import bootstrap
+from eval.probabilities import RESAMPLES, percentiles, weighted_precision
 from eval.score import passage_types
 from train.gsr import CLASSES, NO_ROLE, import_gsr
 from waqia.labels import LabelSet
@@ -88,15 +90,29 @@ def _judge(name: str, pairs: Sequence[Pair], types: set[str]) -> dict[str, Any]:
     difficulty = [gold.extra["difficulty"][name] for gold, _ in asked]
     both = [pair for pair, t, s in zip(asked, truth, said, strict=True) if t and s]
     given = any("types" in predicted.extra for _, predicted in asked)
+    tallies = [{"yes": Counts(int(t and s), int(t), int(s))} for t, s in zip(truth, said, strict=True)]
+    documents = [str(gold.extra["document"]) for gold, _ in asked]
+    intervals = bootstrap(tallies, documents, lambda tally: _ratios(tally["yes"])) if asked else {}
+    precision, interval = _precision(truth, probabilities, documents) if given else (None, None)
     return {
         "sentences": len(asked),
         "yes": sum(truth),
-        "average_precision": float(average_precision_score(truth, probabilities)) if given and 0 < sum(truth) < len(truth) else None,
-        **_ratios(Counts(sum(t and s for t, s in zip(truth, said, strict=True)), sum(truth), sum(said))),
+        "average_precision": precision,
+        **_ratios(add(tallies).get("yes", Counts())),
+        "intervals": {"average_precision": interval, **{name: pair and list(pair) for name, pair in intervals.items()}},
         "called_yes_by_label": {label: _share(said, difficulty, label) for label in sorted(set(difficulty))},
         **{f"{role}_token_f1": _tokens(both, name, types, role).f1 for role in ROLES},
         **{f"{role}_code_accuracy": _codes(both, name, types, role).recall for role in ROLES},
     }
+
+
+def _precision(truth: Sequence[bool], p: Sequence[float], documents: Sequence[str]) -> tuple[float | None, list[float] | None]:
+    """Average precision and its interval."""
+    names = list(dict.fromkeys(documents))
+    rows, random = np.array([names.index(document) for document in documents], int), np.random.default_rng(0)
+    value = weighted_precision(truth, p, np.ones(len(rows), np.int64))
+    drawn = [random.multinomial(len(names), np.full(len(names), 1 / len(names)))[rows] for _ in range(RESAMPLES if names else 0)]
+    return value, percentiles([weighted_precision(truth, p, weights) for weights in drawn])
 
 
 def _share(said: Sequence[bool], difficulty: Sequence[str], label: str) -> float:

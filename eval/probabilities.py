@@ -6,29 +6,29 @@ For each head, whether things said with probability p are right p of the time:
 - incidents: the score of every predicted incident, against whether it matches one of gold as in eval.score;
 - participants: the score of every predicted participant, likewise (at least half of the longer span).
 
+For each type also its average precision, and their mean, with 95 % intervals from a bootstrap over documents.
+
 ECE is the expected calibration error over ten bins of equal width (Naeini et al. 2015), Brier the mean squared error. The JSON also holds
 the reliability bins and, by type, the precision-recall curve.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from eval.command import run
-from eval.files import read_gold, read_predictions
+from eval.command import judge, run
+from eval.counts import mean
 from eval.score import asked_types, items, judged, match, passage_types, same_incident, same_participant
 from waqia.labels import LabelSet
 from waqia.schema import Record
 
 BINS = 10
+RESAMPLES = 300  # of average precision, slow beside counts
 
 Judgement = tuple[float, bool]  # a probability, and whether what it was given to is right
 Pairs = Sequence[tuple[Record, Record]]  # gold and prediction of each passage
@@ -45,7 +45,49 @@ def probabilities(pairs: Pairs, labels: LabelSet) -> dict[str, Any]:
     return {
         "calibration": {name: calibration(judgements) for name, judgements in heads.items()},
         "precision_recall": {name: curve(judgements) for name, judgements in by_type.items()},
+        "average_precision": average_precisions(pairs, by_type, labels),
     }
+
+
+def average_precisions(pairs: Pairs, by_type: Mapping[str, Sequence[Judgement]], labels: LabelSet) -> dict[str, Any]:
+    """Average precision of each type and `mean`, value and interval; None where there are not passages of both answers."""
+    documents = {name: _documents(pairs, name, labels) for name in by_type}
+    columns = {
+        name: ([right for _, right in judgements], [p for p, _ in judgements], np.array(documents[name]))
+        for name, judgements in by_type.items()
+        if 0 < sum(right for _, right in judgements) < len(judgements)
+    }
+    size, random = 1 + max((max(rows) for rows in documents.values() if rows), default=0), np.random.default_rng(0)
+
+    def figures(weights: NDArray[np.int64]) -> dict[str, float | None]:
+        values = {name: weighted_precision(truth, p, weights[rows]) for name, (truth, p, rows) in columns.items()}
+        return values | {"mean": mean(values.values())}
+
+    drawn = [figures(random.multinomial(size, np.full(size, 1 / size))) for _ in range(RESAMPLES)]
+    found = {
+        name: {"value": value, "interval": percentiles([row[name] for row in drawn])}
+        for name, value in figures(np.ones(size, np.int64)).items()
+    }
+    return found | {name: {"value": None, "interval": None} for name in by_type if name not in columns}
+
+
+def weighted_precision(truth: Sequence[bool], p: Sequence[float], weights: NDArray[np.int64]) -> float | None:
+    """Average precision of weighted judgements; None where the weights leave only one answer."""
+    yes = weights @ np.array(truth)
+    return float(average_precision_score(truth, p, sample_weight=weights)) if 0 < yes < weights.sum() else None
+
+
+def percentiles(drawn: Sequence[float | None]) -> list[float] | None:
+    """The 95 % interval of what resamples gave; None where most of them gave nothing."""
+    values = [value for value in drawn if value is not None]
+    return [float(bound) for bound in np.percentile(values, (2.5, 97.5))] if 2 * len(values) > len(drawn) else None
+
+
+def _documents(pairs: Pairs, name: str, labels: LabelSet) -> list[int]:
+    """The number of the document of each passage that `type_judgements` judges."""
+    number: dict[str, int] = {}
+    places = [number.setdefault(str(gold.extra.get("document", gold.id)), len(number)) for gold, _ in pairs]
+    return [n for n, (gold, said) in zip(places, pairs, strict=True) if "types" in said.extra and name in asked_types(gold, labels)]
 
 
 def type_judgements(pairs: Pairs, name: str, labels: LabelSet) -> list[Judgement]:
@@ -107,23 +149,16 @@ def table(result: dict[str, Any]) -> list[str]:
         lines.append(f"{name}: {head['count']} probabilities, ECE {head['ece']:.3f}, Brier {head['brier']:.3f}")
         lines += [f"  {b['from']:.1f}-{b['to']:.1f}  {b['count']:>6}  said {b['mean']:.3f}  right {b['right']:.3f}" for b in head["bins"]]
         lines.append("")
+    for name, row in result["average_precision"].items():
+        if row["value"] is not None:
+            between = "" if row["interval"] is None else f" [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
+            lines.append(f"average precision  {name:<22} {row['value']:.3f}{between}")
     return lines
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, judge, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("gold", type=Path, metavar="GOLD")
-    parser.add_argument("predictions", type=Path, metavar="PRED")
-    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="also write everything as JSON here")
-    args = parser.parse_args(argv)
-    labels = LabelSet.load(args.labels)
-    gold = read_gold(args.gold, labels)
-    result = probabilities(list(zip(gold, read_predictions(args.predictions, gold, labels), strict=True)), labels)
-    if args.out:
-        args.out.write_text(json.dumps(result, ensure_ascii=False) + "\n", "utf-8")
-    print("\n".join(table(result)))
+    judge(__doc__, argv, lambda files: probabilities(files.pairs, files.labels), table)
 
 
 if __name__ == "__main__":

@@ -17,20 +17,16 @@ are left out on both sides; types that it only answers for the passage (`answers
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from eval.command import run
+from eval.command import judge, run
 from eval.counts import Counts, Tally, add, mean
-from eval.files import read_gold, read_predictions
 from eval.intervals import Interval, bootstrap
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
@@ -302,18 +298,7 @@ def _number(value: float | None) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, score, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("gold", type=Path, metavar="GOLD")
-    parser.add_argument("predictions", type=Path, metavar="PRED")
-    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="also write the scores as JSON here")
-    args = parser.parse_args(argv)
-    labels = LabelSet.load(args.labels)
-    gold = read_gold(args.gold, labels)
-    scores = score(gold, read_predictions(args.predictions, gold, labels), labels).to_dict()
-    if args.out:
-        args.out.write_text(json.dumps(scores, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print("\n".join(table(scores)))
+    judge(__doc__, argv, lambda files: score(files.gold, files.predicted, files.labels).to_dict(), table)
 
 
 if __name__ == "__main__":

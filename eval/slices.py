@@ -12,17 +12,13 @@ A clitic counts as attached where a span's first word begins with و ف ب ل ك
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from eval.command import run
+from eval.command import judge, run
 from eval.counts import Counts, Tally, add
-from eval.files import read_gold, read_predictions
 from eval.intervals import Figures, bootstrap
 from eval.score import ACTORS, Scores, items, judged, match, same_incident, same_participant, score
 from waqia.labels import LabelSet
@@ -160,21 +156,7 @@ def _range(interval: tuple[float, float] | None) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, slice, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("gold", type=Path, metavar="GOLD")
-    parser.add_argument("predictions", type=Path, metavar="PRED")
-    parser.add_argument("--train", type=Path, nargs="+", default=[], metavar="FILE", help="what the system was trained on")
-    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="also write the slices as JSON here")
-    args = parser.parse_args(argv)
-    labels = LabelSet.load(args.labels)
-    gold = read_gold(args.gold, labels)
-    predicted = read_predictions(args.predictions, gold, labels)
-    train = [record for path in args.train for record in read_gold(path, labels)]
-    result = slices(score(gold, predicted, labels), list(zip(gold, predicted, strict=True)), train)
-    if args.out:
-        args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print("\n".join(table(result)))
+    judge(__doc__, argv, lambda f: slices(score(f.gold, f.predicted, f.labels), f.pairs, f.train), table, train=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
+from eval.probabilities import calibration as judge
 from train.features import Collator, Reach, read_windows
 from waqia.decode import Calibration, read_texts
 from waqia.schema import Incident, Participant, Record, Span
@@ -27,9 +28,20 @@ LEAST = 0.05  # no threshold is looked for below this probability
 SHRINK = 40  # gold items at which a label's own threshold counts as much as that of all labels together
 
 
-def calibrate(run: Run, records: Sequence[Record]) -> Calibration:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A head's temperature, and ECE and Brier score before and after it over the decisions that were at least LEAST probable before."""
+
+    temperature: float
+    decisions: int
+    ece: tuple[float, float]
+    brier: tuple[float, float]
+
+
+def calibrate(run: Run, records: Sequence[Record]) -> tuple[Calibration, dict[str, Fit]]:
     """Temperatures and thresholds fitted on dev records, of which a label's incidents and participants must be whole."""
-    calibration = replace(Calibration.plain(run.labels, LEAST), **temperatures(run, records))
+    fits = temperatures(run, records)
+    calibration = replace(Calibration.plain(run.labels, LEAST), **{name: fit.temperature for name, fit in fits.items()})
     gold = [record.incidents for record in records]
     found = [reading.incidents for reading in read_texts([record.text for record in records], run.reader(calibration))]
     asked = [record.annotated for record in records]
@@ -38,11 +50,11 @@ def calibrate(run: Run, records: Sequence[Record]) -> Calibration:
     kept = [[i for i in incidents if (i.score or 0) >= triggers[i.type]] for incidents in found]
     roles = thresholds(run.labels.roles, _hits(gold, kept, _participant_items, _same_participant))
     result = replace(calibration, trigger_thresholds=triggers, role_thresholds=roles)
-    log.info("calibration: %s", result.to_dict())
-    return result
+    log.info("calibration: %s; %s", result.to_dict(), fits)
+    return result, fits
 
 
-def temperatures(run: Run, records: Sequence[Record]) -> dict[str, float]:
+def temperatures(run: Run, records: Sequence[Record]) -> dict[str, Fit]:
     """One temperature for each head: types, triggers (given all words), roles (given the gold triggers)."""
     kinds: dict[str, list[tuple[Tensor, Tensor]]] = defaultdict(list)
     collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
@@ -50,7 +62,7 @@ def temperatures(run: Run, records: Sequence[Record]) -> dict[str, float]:
     for start in range(0, len(features), 16):
         for name, pair in _logits(run, collator(features[start : start + 16])).items():
             kinds[name].append(pair)
-    return {name: _temperature(name, *(torch.cat(part) for part in zip(*pairs, strict=True))) for name, pairs in kinds.items()}
+    return {name: _fit(name, *(torch.cat(part) for part in zip(*pairs, strict=True))) for name, pairs in kinds.items()}
 
 
 def thresholds(labels: Iterable[str], found: dict[str, tuple[int, list[tuple[float, bool]]]]) -> dict[str, float]:
@@ -146,6 +158,22 @@ def _logits(run: Run, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tenso
         near = (role_logits > -6) | (targets > 0)
         pairs["role_temperature"] = (role_logits[near], targets[near])
     return {name: (logits.float().cpu(), wanted.cpu()) for name, (logits, wanted) in pairs.items()}
+
+
+def _fit(name: str, logits: Tensor, targets: Tensor) -> Fit:
+    temperature = _temperature(name, logits, targets)
+    before, after = (_probabilities(name, logits / t) for t in (1.0, temperature))
+    truth = F.one_hot(targets, logits.shape[-1])[..., 1:] if name == "trigger_temperature" else targets
+    kept = before >= LEAST
+    right = (truth[kept] > 0).tolist()
+    judged = [judge(list(zip(p[kept].tolist(), right, strict=True))) for p in (before, after)]
+    ece, brier = (tuple(round(j[figure], 4) if j else 0.0 for j in judged) for figure in ("ece", "brier"))
+    return Fit(temperature, len(right), ece, brier)  # type: ignore[arg-type]
+
+
+def _probabilities(name: str, logits: Tensor) -> Tensor:
+    """Of a type, a trigger of a type that begins at a word, a role over a span."""
+    return logits.softmax(-1)[..., 1:] if name == "trigger_temperature" else logits.sigmoid()
 
 
 def _temperature(name: str, logits: Tensor, targets: Tensor) -> float:

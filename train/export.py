@@ -170,7 +170,7 @@ def write(run: Run, graphs: Path, folder: Path) -> None:
         labels=run.labels,
         windows=run.reader().windows,
         calibration=run.calibration,
-        made_from={"config": run.config.model_dump(mode="json"), "data": run.data},
+        made_from={"config": run.config.model_dump(mode="json"), **run.facts},
     )
 
 

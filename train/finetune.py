@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = training_arguments(config)
     with arguments.main_process_first():  # the first process may have a vocabulary to learn, or a model to fetch
         encoder, tokenizer = load_encoder(config, [record.text for record in train])
-    run = Run(config, labels, tokenizer, build_model(encoder, config, labels), Calibration.plain(labels), data_hashes(config))
+    run = Run(config, labels, tokenizer, build_model(encoder, config, labels), Calibration.plain(labels), {"data": data_hashes(config)})
     trainer = build_trainer(run, train, arguments)
     trainer.train(resume_from_checkpoint=newest_valid(checkpoints(config), config_hash(config)))
     if trainer.is_world_process_zero():
@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def finish(run: Run, dev: Sequence[Record]) -> None:
     """Calibrate and score on dev, save the run, and clear its checkpoints away."""
-    run = replace(run, calibration=calibrate(run, dev))
+    calibration, fits = calibrate(run, dev)
+    run = replace(run, calibration=calibration, facts={**run.facts, "temperatures": {name: asdict(fit) for name, fit in fits.items()}})
     predicted = predictions(run, dev)
     scores = score(dev, predicted, run.labels)
     run.save(run.config.output)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -33,7 +34,7 @@ class Run:
     tokenizer: Tokenizer
     model: IncidentModel
     calibration: Calibration
-    data: Mapping[str, str]  # sha256 of each file it was trained and calibrated on
+    facts: Mapping[str, Any]  # for people: `data`, sha256 of each file it was trained and calibrated on; `temperatures`, what they did
 
     def reader(self, calibration: Calibration | None = None) -> Model:
         """The model as `waqia.decode` reads with it, by default with the run's own calibration."""
@@ -48,14 +49,14 @@ class Run:
         save_file({name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}, folder / "model.safetensors")
         (folder / "labels.json").write_text(json.dumps(self.labels.to_dict(), ensure_ascii=False, indent=1), "utf-8")
         (folder / "calibration.json").write_text(json.dumps(self.calibration.to_dict(), indent=1), "utf-8")
-        (folder / "data.json").write_text(json.dumps(self.data, ensure_ascii=False, indent=1), "utf-8")
+        (folder / "facts.json").write_text(json.dumps(self.facts, ensure_ascii=False, indent=1), "utf-8")
         config = self.config.model_dump(mode="json")
         (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Run:
         """Read a finished run; ConfigError names what is missing."""
-        for name in ("config.yaml", "labels.json", "calibration.json", "encoder.json", "tokenizer.json", "model.safetensors", "data.json"):
+        for name in ("config.yaml", "labels.json", "calibration.json", "encoder.json", "tokenizer.json", "model.safetensors", "facts.json"):
             if not (folder / name).is_file():
                 raise ConfigError(f"{folder}: {name} is missing; expected the output folder of a finished python -m train.finetune")
         config = load_config(FinetuneConfig, folder / "config.yaml")
@@ -65,8 +66,8 @@ class Run:
         model = build_model(encoder, config, labels)
         model.load_state_dict(load_file(folder / "model.safetensors"))
         calibration = Calibration.from_dict(json.loads((folder / "calibration.json").read_text("utf-8")))
-        data = json.loads((folder / "data.json").read_text("utf-8"))
-        return cls(config, labels, Tokenizer.from_file(str(folder / "tokenizer.json")), model.eval(), calibration, data)
+        facts = json.loads((folder / "facts.json").read_text("utf-8"))
+        return cls(config, labels, Tokenizer.from_file(str(folder / "tokenizer.json")), model.eval(), calibration, facts)
 
 
 def window_settings(config: FinetuneConfig) -> WindowSettings:
