@@ -36,10 +36,11 @@ from eval.compare import compare
 from eval.errors import Verdict, analyse, classify, triggers
 from eval.files import read_gold, read_predictions
 from eval.probabilities import probabilities
+from eval.reach import reach
 from eval.robustness import judge
 from eval.score import judged, score
 from eval.slices import order, slices
-from waqia.artefact import MANIFEST
+from waqia import artefact
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.reader import Reader
@@ -78,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         **analyses(gold, predicted, reader.labels, train),
         "against": against(args.against, gold, predicted, reader.labels) if args.against else None,
         "robustness": judge(gold, reader, reader.labels),
+        "reach": reached(args.artefact, gold),
         "curve": json.loads(args.curve.read_text("utf-8")) if args.curve else None,
         "speed": speed,
         "artefact": artefact_facts(args.artefact),
@@ -126,6 +128,12 @@ def timed(reader: Reader, gold: Sequence[Record]) -> tuple[list[Record], dict[st
     }
 
 
+def reached(folder: Path, gold: Sequence[Record]) -> dict[str, Any]:
+    """Which share of gold the artefact's windows and words can express."""
+    model = artefact.load(folder)
+    return reach(gold, model.tokenizer, model.labels, model.windows).to_dict()
+
+
 def against(path: Path, gold: Sequence[Record], predicted: Sequence[Record], labels: LabelSet) -> dict[str, Any]:
     """The other system's figures and what this one has over them; ConfigError where the other reads another label set."""
     if path.is_dir():
@@ -154,8 +162,8 @@ def data_file(path: Path) -> dict[str, Any]:
 
 def artefact_facts(folder: Path) -> dict[str, Any]:
     """The manifest and settings of an artefact, and its size in bytes."""
-    facts = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in (Path(MANIFEST).stem, "settings")}
-    facts["manifest"]["made_from"] = {"config": {}, "data": {}} | facts["manifest"].get("made_from", {})
+    facts = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in (Path(artefact.MANIFEST).stem, "settings")}
+    facts["manifest"]["made_from"] = {"config": {}, "data": {}, "temperatures": {}} | facts["manifest"].get("made_from", {})
     return {**facts, "bytes": sum(file.stat().st_size for file in folder.iterdir())}
 
 

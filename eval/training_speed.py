@@ -33,9 +33,10 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM, DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 from eval.command import run
+from eval.reach import Reach
 from train.config import FinetuneConfig, RandomEncoder, load_config
 from train.corpus import Corpus
-from train.features import Collator, Reach, read_windows
+from train.features import Collator, read_windows
 from train.finetune import optimizer
 from train.pretrain import MaskedLanguageModel, PretrainConfig, Pretraining, load_encoder
 from train.run import build_model, window_settings

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from eval.probabilities import calibration as judge
-from train.features import Collator, Reach, read_windows
+from eval.reach import Reach
+from train.features import Collator, read_windows
 from waqia.decode import Calibration, read_texts
 from waqia.schema import Incident, Participant, Record, Span
 

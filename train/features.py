@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,25 +12,10 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from train.model import IGNORE
-from waqia.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER
+from eval.reach import IGNORE, Reach, count, targets
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Record
+from waqia.schema import Record
 from waqia.windows import Window, WindowSettings, batch, split
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How many gold labels the windows can express, and why the others cannot be."""
-
-    reached: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-
-    def lines(self) -> list[str]:
-        """What was reached and lost, for the log."""
-        return [f"{count} {name}" for name, count in sorted(self.reached.items())] + [
-            f"{count} lost: {cause}" for cause, count in sorted(self.lost.items())
-        ]
 
 
 def read_windows(
@@ -40,7 +24,7 @@ def read_windows(
     """Features of every window of the records, in order: plain lists that `datasets` stores and `collate` batches."""
     for record in records:
         windows = split(record.text, tokenizer, settings)
-        _count(record, windows, labels, reach)
+        count(record, windows, labels, reach)
         for window in windows:
             yield _features(record, window, labels)
 
@@ -121,62 +105,3 @@ def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any
         "triggers": [list(trigger) for trigger in triggers],
         "spans": [list(span) for span in spans],
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A gold incident in a window's words: trigger (first, last, type, status), participants (role, first, last, sector or -100)."""
-
-    trigger: tuple[int, int, int, int]
-    participants: tuple[tuple[int, int, int, int], ...]
-
-
-def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]) -> list[Target]:
-    """The record's incidents as far as this window can express them; what it cannot is added to `lost` by cause."""
-    found: list[Target] = []
-    taken: set[int] = set()
-    for incident in record.incidents:
-        words = window.find(incident.trigger.start, incident.trigger.end, record.text)
-        if words is None:
-            lost["incident, trigger cut by the window or not at word bounds"] += 1
-        elif words[1] - words[0] >= LONGEST_TRIGGER:
-            lost[f"incident, trigger longer than {LONGEST_TRIGGER} words"] += 1
-        elif taken & set(range(words[0], words[1] + 1)):
-            lost["incident, its words are another trigger's"] += 1
-        else:
-            taken |= set(range(words[0], words[1] + 1))
-            type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
-            found.append(Target((*words, type_, status), _participants(incident, record.text, window, labels, lost)))
-    return found
-
-
-def _participants(
-    incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]
-) -> tuple[tuple[int, int, int, int], ...]:
-    roles, sectors = list(labels.roles), list(labels.sectors)
-    found: list[tuple[int, int, int, int]] = []
-    for p in incident.participants:
-        words, role = window.find(p.start, p.end, text), roles.index(p.role)
-        if words is None:
-            lost["participant outside the window or not at word bounds"] += 1
-        elif words[1] - words[0] >= LONGEST_PARTICIPANT:
-            lost[f"participant longer than {LONGEST_PARTICIPANT} words"] += 1
-        elif any(role == other and words[0] <= last and first <= words[1] for other, first, last, _ in found):
-            lost["participant overlapping another of its role"] += 1
-        else:
-            found.append((role, *words, IGNORE if p.sector is None else sectors.index(p.sector)))
-    return tuple(found)
-
-
-def _count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Reach) -> None:
-    """Count every gold incident once, in the window that owns its trigger."""
-    owned = 0
-    for window in windows:
-        begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
-        mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
-        owned += len(mine)
-        found = targets(replace(record, incidents=mine), window, labels, reach.lost)
-        reach.reached["incidents"] += len(found)
-        reach.reached["participants"] += sum(len(target.participants) for target in found)
-    if owned < len(record.incidents):
-        reach.lost["incident outside every window"] += len(record.incidents) - owned

@@ -22,11 +22,12 @@ from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from eval.command import run as run_script
+from eval.reach import Reach
 from eval.score import score
 from train.calibrate import calibrate
 from train.checkpoints import newest_valid, seal
 from train.config import FinetuneConfig, config_path, load_config
-from train.features import Collator, Reach, dataset
+from train.features import Collator, dataset
 from train.model import IncidentModel
 from train.run import Run, build_model, load_encoder, window_settings
 from waqia.decode import Calibration, read_texts

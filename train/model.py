@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
+from eval.reach import IGNORE
 from train.config import HeadShape, LossWeights
 from waqia.labels import LabelSet
 
 DISTANCES = 8  # buckets of words on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …, 65 and more
 WIDTHS = 16  # span widths in words told apart; longer spans share the last
-IGNORE = -100
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from eval.command import run as run_script
+from eval.reach import Reach
 from eval.score import score
-from train.features import Reach, read_windows
+from train.features import read_windows
 from train.model import Sizes
 from waqia.decode import Calibration, Encoded, Floats, Model, Participants, Triggers, read_texts
 from waqia.labels import LabelSet

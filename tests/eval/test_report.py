@@ -90,14 +90,15 @@ def test_what_a_text_says_cannot_become_markup(row, labels):
     gold, silent = parse_record(row, labels, "here"), parse_record({**row, "incidents": []}, labels, "here")
     found = list(examples([gold], [silent], labels))
     assert [example["kind"] for example in found] == ["missed"]
-    nothing = {"calibration": {}, "precision_recall": {}}
+    nothing = {"calibration": {}, "precision_recall": {}, "average_precision": {"mean": {"interval": None}}}
     report = {
         "model": "<b>m</b>", "label_set": "incidents/1", "records": 1, "documents": 1, "errors": [], "figures": {}, "types": {},
         "mean_average_precision": None, "data": {"gold": {"name": "g", "bytes": 1, "sha256": "0"}, "train": []}, "against": None,
         "probabilities": nothing, "error_classes": {"confusion": {"types": [], "sectors": []}, "triggers": {"counts": {}},
-        "participants": {"counts": {}}}, "slices": {}, "robustness": {"changes": {}, "statuses": {}}, "curve": None, "versions": {},
+        "participants": {"counts": {}}}, "slices": {}, "robustness": {"changes": {}, "statuses": {}},
+        "reach": {"incidents": None, "participants": None, "causes": {}}, "curve": None, "versions": {},
         "speed": dict.fromkeys(("passages_a_second", "words_a_second", "milliseconds_median", "milliseconds_p95"), 1.0),
-        "artefact": {"bytes": 1, "manifest": {"files": {}, "made_from": {"config": {}, "data": {}}}, "settings": {}},
+        "artefact": {"bytes": 1, "manifest": {"files": {}, "made_from": {"config": {}, "data": {}, "temperatures": {}}}, "settings": {}},
     }  # fmt: skip
     page = render(report, found, labels)
     assert "<script>" not in page

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from eval.reach import Reach
 from tests.conftest import span
 from train import tokenizer as tokenizers
-from train.features import Collator, Reach, read_windows
+from train.features import Collator, read_windows
 from train.model import IGNORE
 from train.selfcheck import check
 from waqia import read_records

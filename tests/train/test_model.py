@@ -4,9 +4,10 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from eval.reach import Reach
 from train import tokenizer as tokenizers
 from train.config import HeadShape, LossWeights
-from train.features import Collator, Reach, read_windows
+from train.features import Collator, read_windows
 from train.model import IncidentModel, Sizes, distance_bucket, word_means
 from waqia import read_records
 from waqia.windows import WindowSettings

@@ -1,0 +1,138 @@
+"""Which gold labels a model cannot express, however good it is: python -m eval.reach ARTEFACT GOLD [--out FILE.json]
+
+Gold becomes targets over words within windows, exactly as in training. What does not is lost to tokenising (a span that begins or ends
+inside a word), to windows (a participant in another window than its trigger), or to the bounds of decoding (very long spans, two triggers
+on one word).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from eval.command import run
+from eval.files import read_gold
+from waqia import artefact
+from waqia.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER
+from waqia.labels import LabelSet
+from waqia.schema import Incident, Record
+from waqia.windows import Window, WindowSettings, split
+
+IGNORE = -100  # what torch's losses leave out
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many gold labels the windows can express, and why the others cannot be."""
+
+    reached: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: of incidents and participants how many are reached and which share is not; what was lost, by cause."""
+        share = {}
+        for name, reached in self.reached.items():
+            lost = sum(count for cause, count in self.lost.items() if cause.startswith(name[:-1]))
+            share[name] = {"reached": reached, "lost": lost, "share_lost": lost / (reached + lost) if reached + lost else None}
+        return {**share, "causes": dict(self.lost)}
+
+    def lines(self) -> list[str]:
+        """What was reached and lost, for the log."""
+        return [f"{count} {name}" for name, count in sorted(self.reached.items())] + [
+            f"{count} lost: {cause}" for cause, count in sorted(self.lost.items())
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A gold incident in a window's words: trigger (first, last, type, status), participants (role, first, last, sector or -100)."""
+
+    trigger: tuple[int, int, int, int]
+    participants: tuple[tuple[int, int, int, int], ...]
+
+
+def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]) -> list[Target]:
+    """The record's incidents as far as this window can express them; what it cannot is added to `lost` by cause."""
+    found: list[Target] = []
+    taken: set[int] = set()
+    for incident in record.incidents:
+        words = window.find(incident.trigger.start, incident.trigger.end, record.text)
+        if words is None:
+            lost["incident, trigger cut by the window or not at word bounds"] += 1
+        elif words[1] - words[0] >= LONGEST_TRIGGER:
+            lost[f"incident, trigger longer than {LONGEST_TRIGGER} words"] += 1
+        elif taken & set(range(words[0], words[1] + 1)):
+            lost["incident, its words are another trigger's"] += 1
+        else:
+            taken |= set(range(words[0], words[1] + 1))
+            type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
+            found.append(Target((*words, type_, status), _participants(incident, record.text, window, labels, lost)))
+    return found
+
+
+def _participants(
+    incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]
+) -> tuple[tuple[int, int, int, int], ...]:
+    roles, sectors = list(labels.roles), list(labels.sectors)
+    found: list[tuple[int, int, int, int]] = []
+    for p in incident.participants:
+        words, role = window.find(p.start, p.end, text), roles.index(p.role)
+        if words is None:
+            lost["participant outside the window or not at word bounds"] += 1
+        elif words[1] - words[0] >= LONGEST_PARTICIPANT:
+            lost[f"participant longer than {LONGEST_PARTICIPANT} words"] += 1
+        elif any(role == other and words[0] <= last and first <= words[1] for other, first, last, _ in found):
+            lost["participant overlapping another of its role"] += 1
+        else:
+            found.append((role, *words, IGNORE if p.sector is None else sectors.index(p.sector)))
+    return tuple(found)
+
+
+def count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Reach) -> None:
+    """Count every gold incident once, in the window that owns its trigger."""
+    owned = 0
+    for window in windows:
+        begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
+        mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
+        owned += len(mine)
+        found = targets(replace(record, incidents=mine), window, labels, reach.lost)
+        reach.reached["incidents"] += len(found)
+        reach.reached["participants"] += sum(len(target.participants) for target in found)
+    if owned < len(record.incidents):
+        reach.lost["incident outside every window"] += len(record.incidents) - owned
+
+
+def reach(records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings) -> Reach:
+    """What the windows of records reach."""
+    result = Reach()
+    for record in records:
+        count(record, split(record.text, tokenizer, settings), labels, result)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, count, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("artefact", type=Path, metavar="ARTEFACT")
+    parser.add_argument("gold", type=Path, metavar="GOLD")
+    parser.add_argument("--out", type=Path, help="also write the counts as JSON here")
+    args = parser.parse_args(argv)
+    model = artefact.load(args.artefact)
+    found = reach(read_gold(args.gold, model.labels), model.tokenizer, model.labels, model.windows)
+    if args.out:
+        args.out.write_text(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    for name, row in found.to_dict().items():
+        if name != "causes":
+            print(f"{name}: {row['reached']} reached, {row['lost']} lost ({row['share_lost'] or 0:.2%})")
+    print("\n".join(f"  {count} {cause}" for cause, count in sorted(found.lost.items())) or "  nothing lost")
+
+
+if __name__ == "__main__":
+    run(main)
