@@ -19,10 +19,14 @@ import datasets
 import evaluate
 
 from eval.counts import Counts, add
-from eval.score import headline, tally
+from eval.errors import analyse
+from eval.files import check_types
+from eval.probabilities import probabilities
+from eval.score import headline, score, tally
+from eval.slices import slices
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import parse_record
+from waqia.schema import Record, parse_record
 
 
 class Scores(evaluate.Metric):  # type: ignore[misc, unused-ignore]
@@ -39,19 +43,62 @@ class Scores(evaluate.Metric):  # type: ignore[misc, unused-ignore]
         return evaluate.MetricInfo(description=self.__doc__ or "", citation="", features=features, inputs_description="")
 
 
-class IncidentScores(Scores):
+class RecordScores(Scores):
+    """A metric over records given as JSON lines, gold and predicted in the same order."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return self._described(datasets.Value("string"))
+
+    def pairs(self, predictions: list[str], references: list[str]) -> list[tuple[Record, Record]]:
+        """Gold and prediction of each passage; RecordError names the pair that does not hold up or has two ids."""
+        return [self._pair(n, *lines) for n, lines in enumerate(zip(references, predictions, strict=True))]
+
+    def _pair(self, n: int, *lines: str) -> tuple[Record, Record]:
+        gold, said = (parse_record(json.loads(line), self.labels, f"pair {n}") for line in lines)
+        if gold.id != said.id:
+            raise RecordError(f"pair {n}: gold is {gold.id!r}, the prediction {said.id!r}; give both in the same order")
+        for record in (gold, said):
+            check_types(record, self.labels, f"pair {n}")
+        return gold, said
+
+
+class IncidentScores(RecordScores):
     """Every headline figure of `eval.score` over records given as JSON lines; a figure with nothing to score is None.
 
     >>> IncidentScores("configs/labels/incidents.yaml").compute(predictions=[line], references=[line])  # doctest: +SKIP
     """
 
-    def _info(self) -> evaluate.MetricInfo:
-        return self._described(datasets.Value("string"))
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, float | None]:
+        return headline(add(tally(gold, said, self.labels) for gold, said in self.pairs(predictions, references)), self.labels)
+
+
+class ProbabilityScores(RecordScores):
+    """ECE and Brier score of each head and average precision of each type, as `eval.probabilities` has them; None without probabilities."""
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, float | None]:
-        rows = zip(references, predictions, strict=True)
-        pairs = [[parse_record(json.loads(line), self.labels, f"pair {n}") for line in pair] for n, pair in enumerate(rows)]
-        return headline(add(tally(gold, predicted, self.labels) for gold, predicted in pairs), self.labels)
+        result = probabilities(self.pairs(predictions, references), self.labels)
+        heads = {f"{name} {key}": head and head[key] for name, head in result["calibration"].items() for key in ("ece", "brier")}
+        return heads | {f"{name} average precision": row["value"] for name, row in result["average_precision"].items()}
+
+
+class ErrorCounts(RecordScores):
+    """How many triggers and participants fall into each class of `eval.errors`."""
+
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, int]:
+        result = analyse(self.pairs(predictions, references), self.labels)
+        return {f"{level} {kind}": n for level in ("triggers", "participants") for kind, n in result[level]["counts"].items()}
+
+
+class SliceScores(RecordScores):
+    """The figures of `eval.slices` by "kind, slice, figure"; None where a slice has nothing to score."""
+
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, float | None]:
+        pairs = self.pairs(predictions, references)
+        result = slices(score([a for a, _ in pairs], [b for _, b in pairs], self.labels), pairs)
+        rows = (
+            (kind, part, name, row) for kind, parts in result.items() for part, figures in parts.items() for name, row in figures.items()
+        )
+        return {f"{kind}, {part}, {name}": row["value"] for kind, part, name, row in rows}
 
 
 class TypeScores(Scores):

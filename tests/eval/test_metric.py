@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score
 
-from eval.metric import IncidentScores, TypeScores
+from eval.metric import ErrorCounts, IncidentScores, ProbabilityScores, SliceScores, TypeScores
 from tests.conftest import ROOT, span
 from waqia import Incident, Record, RecordError, Span
 
@@ -40,3 +40,26 @@ def test_types_that_were_not_asked_do_not_count(labels):
 def test_rows_of_another_length_are_refused():
     with pytest.raises(RecordError, match="row 0"):
         TypeScores(LABELS).compute(predictions=[[1, 0]], references=[[1, 0]])
+
+
+@pytest.fixture
+def lines():
+    """Gold, and a prediction that misses the incident of the second passage."""
+    incident = Incident("shelling", "actual", Span(**span(TEXT, "قصف")))
+    gold = [Record("a", TEXT, (incident,)), Record("b", TEXT, (incident,)), Record("c", TEXT)]
+    found, likely = {"a": (incident,)}, {"a": 0.9, "b": 0.2, "c": 0.4}
+    said = [Record(r.id, TEXT, found.get(r.id, ()), None, {"types": {"shelling": likely[r.id]}}) for r in gold]
+    return {"predictions": [json.dumps(r.to_dict()) for r in said], "references": [json.dumps(r.to_dict()) for r in gold]}
+
+
+def test_probabilities_errors_and_slices_are_evaluate_metrics_too(lines):
+    figures = ProbabilityScores(LABELS).compute(**lines)
+    assert figures["shelling average precision"] == pytest.approx(average_precision_score([1, 1, 0], [0.9, 0.2, 0.4]))
+    assert figures["incidents ece"] is None
+    assert ErrorCounts(LABELS).compute(**lines)["triggers missed"] == 1
+    assert SliceScores(LABELS).compute(**lines)["incidents, 1, incidents F1"] == pytest.approx(2 / 3)
+
+
+def test_pairs_of_two_records_are_refused(lines):
+    with pytest.raises(RecordError, match="pair 0: gold is 'a', the prediction 'b'"):
+        ErrorCounts(LABELS).compute(predictions=lines["predictions"][::-1][1:], references=lines["references"][:2])

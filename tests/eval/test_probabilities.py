@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import average_precision_score, brier_score_loss
 
 from eval.probabilities import calibration, curve, main, probabilities
 from tests.conftest import span
@@ -63,3 +63,29 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
     main([str(tmp_path / "gold.jsonl"), str(tmp_path / "pred.jsonl"), "--out", str(tmp_path / "p.json")])
     assert "ECE" in capsys.readouterr().out
     assert json.loads((tmp_path / "p.json").read_text("utf-8"))["precision_recall"]["armed_attack"]["recall"][-1] == 0
+
+
+def test_average_precision_has_an_interval_around_it_that_narrows_with_more_documents(labels):
+    chance = random.Random(3)
+
+    def measured(size):
+        said = [(n % 2 == 0, min(1.0, max(0.0, chance.gauss(0.6 if n % 2 == 0 else 0.4, 0.2)))) for n in range(size)]
+        pairs = [(passage(str(n)) if yes else Record(str(n), TEXT), Record(str(n), TEXT, extra={"types": {"armed_attack": p}}))
+                 for n, (yes, p) in enumerate(said)]  # fmt: skip
+        row = probabilities(pairs, labels)["average_precision"]["armed_attack"]
+        assert row["value"] == pytest.approx(average_precision_score([yes for yes, _ in said], [p for _, p in said]))
+        assert row["interval"][0] < row["value"] < row["interval"][1]
+        return row["interval"][1] - row["interval"][0]
+
+    assert measured(400) < measured(40)
+
+
+def test_passages_of_one_document_are_drawn_together(labels):
+    """One document: every resample is the file itself."""
+    extra = {"document": "d"}
+    pairs = [
+        (Record("a", TEXT, passage("a").incidents, extra=extra), Record("a", TEXT, extra={"types": {"armed_attack": 0.3}})),
+        (Record("b", TEXT, extra=extra), Record("b", TEXT, extra={"types": {"armed_attack": 0.6}})),
+    ]
+    row = probabilities(pairs, labels)["average_precision"]["armed_attack"]
+    assert row["interval"] == [row["value"], row["value"]]
