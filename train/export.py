@@ -24,9 +24,9 @@ from eval.command import run as run_script
 from train.backend import TorchBackend
 from train.run import Run
 from waqia import artefact
+from waqia.backends import OnnxBackend
 from waqia.decode import Encoded, Participants, Triggers
 from waqia.errors import ConfigError
-from waqia.reader import OnnxBackend
 from waqia.schema import read_records
 from waqia.windows import Batch, batch, split
 
