@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,12 @@ def write(
     labels: LabelSet,
     windows: WindowSettings,
     calibration: Calibration,
+    card: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put an artefact together beside its place and move it there whole; ArtefactError where something else stands in that place."""
+    """Put an artefact together beside its place and move it there whole; ArtefactError where something else stands in that place.
+
+    `card` says what is known of the model, such as its scores, and stands in the manifest for people to read.
+    """
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise ArtefactError(f"{folder}: exists and is no artefact; choose another folder or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +80,7 @@ def write(
         _write_json(partial / "labels.json", labels.to_dict())
         _write_json(partial / "settings.json", {"windows": asdict(windows), "calibration": calibration.to_dict()})
         files = {name: {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)} for name in FILES}
-        _write_json(partial / MANIFEST, {"format": FORMAT, "model": model, "files": files})
+        _write_json(partial / MANIFEST, {"format": FORMAT, "model": model, "card": dict(card or {}), "files": files})
         partial.chmod(0o755)
         if folder.exists():
             folder.rename(partial.with_suffix(".old"))

@@ -19,8 +19,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from train.config import load_config
 from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
-from train.start import ppmi_svd
 from train.pretrain import Batch, PretrainConfig, Pretraining, check_rows
+from train.start import ppmi_svd
 from train.tokenizer import train as train_tokenizer
 from waqia import ConfigError, RecordError
 
