@@ -4,7 +4,7 @@ VENV := .venv
 RUN := OMP_WAIT_POLICY=PASSIVE HF_HUB_OFFLINE=1 $(VENV)/bin/python
 QUICK := runs/finetune-mini
 
-.PHONY: quickstart test lint report gate
+.PHONY: quickstart test lint report gate speed
 
 quickstart: $(VENV)/.installed  ## Fine-tune, export, score on data/test, and read an article with the result
 	$(RUN) -m train.finetune configs/finetune-mini.yaml
@@ -18,6 +18,9 @@ quickstart: $(VENV)/.installed  ## Fine-tune, export, score on data/test, and re
 
 test: $(VENV)/.installed
 	$(RUN) -m pytest
+
+speed: $(VENV)/.installed  ## Whether everything that is measured for speed still runs; no thresholds
+	$(RUN) -m eval.speed --quick
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

@@ -163,7 +163,7 @@ def data_file(path: Path) -> dict[str, Any]:
 def artefact_facts(folder: Path) -> dict[str, Any]:
     """The manifest and settings of an artefact, and its size in bytes."""
     facts = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in (Path(artefact.MANIFEST).stem, "settings")}
-    facts["manifest"]["made_from"] = {"config": {}, "data": {}, "temperatures": {}} | facts["manifest"].get("made_from", {})
+    facts["manifest"]["card"] = {"config": {}, "data": {}, "temperatures": {}} | facts["manifest"].get("card", {})
     return {**facts, "bytes": sum(file.stat().st_size for file in folder.iterdir())}
 
 

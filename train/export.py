@@ -11,7 +11,7 @@ import logging
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ from eval.command import run as run_script
 from train.backend import TorchBackend
 from train.run import Run
 from waqia import artefact
+from waqia.backends import OnnxBackend
 from waqia.decode import Encoded, Participants, Triggers
 from waqia.errors import ConfigError
-from waqia.reader import OnnxBackend
 from waqia.schema import read_records
 from waqia.windows import Batch, batch, split
 
@@ -119,13 +119,17 @@ def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], sh
     onnx.save(store_as_half(onnx.load(path)), path)
 
 
-def store_as_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Keep the large fp32 constants as fp16 with a cast behind each: half the size, and the same numbers once `halve` has rounded them."""
+def store_as_half(model: onnx.ModelProto, names: Container[str] | None = None) -> onnx.ModelProto:
+    """Keep fp32 constants as fp16 with a cast behind each: half the size, and the same numbers once `halve` has rounded them.
+
+    `names` says which, None all large ones.
+    """
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type == TensorProto.FLOAT and values.size >= HALVED:
+        chosen = values.size >= HALVED if names is None else tensor.name in names
+        if tensor.data_type == TensorProto.FLOAT and chosen:
             name = tensor.name
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
             casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
@@ -170,7 +174,7 @@ def write(run: Run, graphs: Path, folder: Path) -> None:
         labels=run.labels,
         windows=run.reader().windows,
         calibration=run.calibration,
-        made_from={"config": run.config.model_dump(mode="json"), **run.facts},
+        card={"config": run.config.model_dump(mode="json"), **run.facts},
     )
 
 

@@ -1,9 +1,13 @@
 """Waqia reads Arabic news and says what happened, who did it to whom, where and when."""
 
+from typing import TYPE_CHECKING, Any
+
 from waqia.errors import ArtefactError, ConfigError, LabelSetError, RecordError, WaqiaError
 from waqia.labels import LabelSet
-from waqia.reader import Reader
 from waqia.schema import Incident, Participant, Reading, Record, Span, read_records, write_records
+
+if TYPE_CHECKING:
+    from waqia.reader import Reader
 
 __all__ = [
     "ArtefactError",
@@ -22,3 +26,12 @@ __all__ = [
     "write_records",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`Reader`, when it is first asked for: numpy and the tokenizer take most of the time of an import."""
+    if name == "Reader":
+        from waqia.reader import Reader
+
+        return Reader
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

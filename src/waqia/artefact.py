@@ -34,6 +34,7 @@ class Artefact:
     labels: LabelSet
     windows: WindowSettings
     calibration: Calibration
+    card: Mapping[str, Any]
 
 
 def load(folder: str | Path = DEFAULT) -> Artefact:
@@ -50,7 +51,7 @@ def load(folder: str | Path = DEFAULT) -> Artefact:
         raise ArtefactError(f"{folder}: settings.json, labels.json or tokenizer.json does not hold up ({error!r}); export again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return Artefact(folder, manifest["model"], tokenizer, labels, windows, calibration)
+    return Artefact(folder, manifest["model"], tokenizer, labels, windows, calibration, manifest.get("card", {}))
 
 
 def write(
@@ -63,11 +64,11 @@ def write(
     labels: LabelSet,
     windows: WindowSettings,
     calibration: Calibration,
-    made_from: Mapping[str, Any] | None = None,
+    card: Mapping[str, Any] | None = None,
 ) -> None:
     """Put an artefact together beside its place and move it there whole; ArtefactError where something else stands in that place.
 
-    `made_from` goes into the manifest for people to read: the configuration of the run, hashes of its data.
+    `card` says how the model was made and what is known of it; it stands in the manifest for people to read.
     """
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise ArtefactError(f"{folder}: exists and is no artefact; choose another folder or remove it")
@@ -80,7 +81,7 @@ def write(
         _write_json(partial / "labels.json", labels.to_dict())
         _write_json(partial / "settings.json", {"windows": asdict(windows), "calibration": calibration.to_dict()})
         files = {name: {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)} for name in FILES}
-        _write_json(partial / MANIFEST, {"format": FORMAT, "model": model, "files": files, "made_from": dict(made_from or {})})
+        _write_json(partial / MANIFEST, {"format": FORMAT, "model": model, "card": dict(card or {}), "files": files})
         partial.chmod(0o755)
         if folder.exists():
             folder.rename(partial.with_suffix(".old"))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import waqia
 from waqia import batch, html
+from waqia.backends import BACKENDS
 from waqia.errors import RecordError, WaqiaError
 from waqia.labels import LabelSet
 from waqia.reader import Reader
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        reader = Reader.load(args.artefact, threads=args.threads)
+        reader = Reader.load(args.artefact, backend=args.backend, threads=args.threads)
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
         print(error, file=sys.stderr)
@@ -61,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("target", type=Path, metavar="OUT", help="JSONL to write")
     for command in (read, many):
         command.add_argument("--artefact", type=Path, help="artefact folder (default: the one in the package)")
-        command.add_argument("--threads", type=int, help="threads of ONNX Runtime (default: its own choice)")
+        command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
+        command.add_argument("--threads", type=int, help="threads that run the model (default: the backend's choice)")
     return parser
 
 

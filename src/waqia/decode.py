@@ -18,8 +18,8 @@ Floats = NDArray[np.float32]
 
 LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation mark inside counts as one more
 LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
-TOKENS_A_BATCH = 2048  # padded tokens in one pass of the encoder
-CELLS_A_BATCH = 400_000  # triggers x words x words in one pass of the participants graph
+TOKENS_A_BATCH = 1024  # padded tokens in one pass of the encoder
+CELLS_A_BATCH = 100_000  # triggers x words x words in one pass of the participants graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,12 +98,21 @@ class Model:
 
 def read_texts(texts: Sequence[str], model: Model) -> list[Reading]:
     """Read texts, windows of all of them batched together by length; one Reading a text, in order."""
-    cut = [split(text, model.tokenizer, model.windows) for text in texts]
+    return read_windows(texts, cut_texts(texts, model), model)
+
+
+def cut_texts(texts: Sequence[str], model: Model) -> list[list[Window]]:
+    """The windows of each text: the part of reading that needs no backend."""
+    return [split(text, model.tokenizer, model.windows) for text in texts]
+
+
+def read_windows(texts: Sequence[str], cut: Sequence[Sequence[Window]], model: Model) -> list[Reading]:
+    """Read texts already cut by `cut_texts`; one Reading a text, in order."""
     found: list[list[Incident]] = [[] for _ in texts]
     types = np.zeros((len(texts), len(model.labels.incident_types)), np.float32)
-    for chosen in _batches([(place, window) for place, windows in enumerate(cut) for window in windows]):
+    for chosen in token_batches([(place, window) for place, windows in enumerate(cut) for window in windows]):
         owners, windows = [place for place, _ in chosen], [window for _, window in chosen]
-        encoded = model.backend.encode(batch(windows, _pad_id(model.tokenizer)))
+        encoded = model.backend.encode(batch(windows, pad_id(model.tokenizer)))
         np.maximum.at(types, owners, _sigmoid(encoded.type_logits / model.calibration.type_temperature))
         for row, incident in _incidents(encoded, windows, [texts[place] for place in owners], model):
             found[owners[row]].append(incident)
@@ -154,8 +163,8 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
     return picked
 
 
-def _batches(items: list[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
-    """Windows of like length together, so that a batch holds at most TOKENS_A_BATCH padded tokens."""
+def token_batches(items: list[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
+    """(owner, window) pairs, windows of like length together, in batches of at most TOKENS_A_BATCH padded tokens."""
     chosen: list[tuple[int, Window]] = []
     for item in sorted(items, key=lambda item: len(item[1].ids)):
         if chosen and (len(chosen) + 1) * len(item[1].ids) > TOKENS_A_BATCH:
@@ -232,7 +241,8 @@ def _reading(incidents: list[Incident], types: Floats, windows: Sequence[Window]
     return Reading(ordered, scores, len(windows), False, label_set, model.name)
 
 
-def _pad_id(tokenizer: Tokenizer) -> int:
+def pad_id(tokenizer: Tokenizer) -> int:
+    """The id that fills a batch up."""
     return int(tokenizer.token_to_id("[PAD]") or 0)
 
 

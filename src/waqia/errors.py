@@ -1,6 +1,7 @@
 """What can go wrong, one class a cause; every message says where, what was found, what was expected, what to do next.
 
-`exit_code` is what a command ends with: 1 failure, 2 usage or configuration, 3 bad data, 4 artefact missing or damaged.
+`exit_code` is what a command ends with: 1 failure, 2 usage or configuration, 3 bad data, 4 artefact missing or damaged,
+5 quality gate not met.
 """
 
 
@@ -32,3 +33,9 @@ class ConfigError(WaqiaError):
     """A run's configuration that is missing, misspelt or impossible."""
 
     exit_code = 2
+
+
+class GateError(WaqiaError):
+    """A model that loses more quality than its gate allows."""
+
+    exit_code = 5

@@ -25,14 +25,14 @@ def written(folder, target, loaded):
         labels=loaded.labels,
         windows=loaded.windows,
         calibration=loaded.calibration,
-        made_from={"config": {"name": "mine"}},
+        card={"config": {"name": "mine"}},
     )
 
 
-def test_an_artefact_says_what_it_was_made_from(tmp_path, folder):
+def test_an_artefact_keeps_its_card(tmp_path, folder):
     written(folder, tmp_path / "new", artefact.load(folder))
     manifest = json.loads((tmp_path / "new" / artefact.MANIFEST).read_text("utf-8"))
-    assert manifest["made_from"] == {"config": {"name": "mine"}}
+    assert manifest["card"] == artefact.load(tmp_path / "new").card == {"config": {"name": "mine"}}
 
 
 def test_an_artefact_written_is_read_back_equal(tmp_path, folder):

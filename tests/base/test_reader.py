@@ -3,10 +3,13 @@ from __future__ import annotations
 import pickle
 import shutil
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from waqia import ConfigError, Reader, artefact
+from waqia.reader import LOOK_AHEAD
 from waqia.schema import parse_record
 
 
@@ -111,7 +114,25 @@ def test_a_stream_is_read_as_it_comes(reader):
 
     readings = reader.read_many(endless())
     next(readings)
-    assert len(taken) <= 64
+    assert len(taken) <= 2 * LOOK_AHEAD
+    readings.close()
+
+
+def test_a_stream_is_only_asked_from_the_callers_thread(reader):
+    asked = set()
+
+    def stream():
+        for _ in range(3 * LOOK_AHEAD):
+            asked.add(threading.get_ident())
+            yield "احتجاجات في البصرة"
+
+    assert len(list(reader.read_many(stream()))) == 3 * LOOK_AHEAD
+    assert asked == {threading.get_ident()}
+
+
+def test_a_reader_serves_two_threads_at_once(reader, article):
+    with ThreadPoolExecutor(2) as pool:
+        assert all(reading == reader.read(article) for reading in pool.map(reader.read, [article] * 4))
 
 
 def test_a_reader_can_be_pickled(reader, article):
@@ -139,6 +160,17 @@ def test_a_stream_that_breaks_gives_what_it_had_first(reader):
 
     readings = reader.read_many(broken())
     assert next(readings).error is None
+    with pytest.raises(OSError, match="gone"):
+        next(readings)
+
+
+def test_a_stream_that_breaks_in_its_second_group_gives_all_of_it_first(reader):
+    def broken():
+        yield from ["احتجاجات في البصرة"] * (LOOK_AHEAD + 3)
+        raise OSError("gone")
+
+    readings = reader.read_many(broken())
+    assert all(next(readings).error is None for _ in range(LOOK_AHEAD + 3))
     with pytest.raises(OSError, match="gone"):
         next(readings)
 

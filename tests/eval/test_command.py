@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-SCRIPTS = ["baseline", "compare", "errors", "gate", "gsr", "probabilities", "score", "slices"]
+SCRIPTS = ["baseline", "compare", "errors", "gate", "gsr", "probabilities", "score", "slices", "speed"]
 
 
 def shell(command):

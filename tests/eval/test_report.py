@@ -98,7 +98,7 @@ def test_what_a_text_says_cannot_become_markup(row, labels):
         "participants": {"counts": {}}}, "slices": {}, "robustness": {"changes": {}, "statuses": {}},
         "reach": {"incidents": None, "participants": None, "causes": {}}, "curve": None, "versions": {},
         "speed": dict.fromkeys(("passages_a_second", "words_a_second", "milliseconds_median", "milliseconds_p95"), 1.0),
-        "artefact": {"bytes": 1, "manifest": {"files": {}, "made_from": {"config": {}, "data": {}, "temperatures": {}}}, "settings": {}},
+        "artefact": {"bytes": 1, "manifest": {"files": {}, "card": {"config": {}, "data": {}, "temperatures": {}}}, "settings": {}},
     }  # fmt: skip
     page = render(report, found, labels)
     assert "<script>" not in page

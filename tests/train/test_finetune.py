@@ -58,8 +58,8 @@ def test_dev_scores_and_the_configuration_are_kept_with_the_run(trained):
     assert "incidents F1" in scores["figures"]
     assert load_config(FinetuneConfig, trained / "run/config.yaml").name == "waqia-smoke"
     manifest = json.loads((trained / "artefact/manifest.json").read_text("utf-8"))
-    assert manifest["made_from"]["config"]["name"] == "waqia-smoke"
-    assert {len(sha256) for sha256 in manifest["made_from"]["data"].values()} == {64}
+    assert manifest["card"]["config"]["name"] == "waqia-smoke"
+    assert {len(sha256) for sha256 in manifest["card"]["data"].values()} == {64}
 
 
 def test_a_run_lends_its_encoder_to_another(trained, root, tmp_path):
