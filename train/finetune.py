@@ -1,6 +1,6 @@
 """Fine-tune the joint model: python -m train.finetune CONFIG (or accelerate launch -m train.finetune CONFIG).
 
-Writes the finished run to the configuration's `output`: weights, tokenizer, labels, calibration, and its scores on the dev files.
+Writes the finished run to the configuration's `output`: weights, tokenizer, labels, calibration, its scores on the dev files, its losses.
 Killed runs go on from their newest whole checkpoint when started again.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import sys
@@ -31,6 +32,7 @@ from train.features import Collator, dataset
 from train.model import IncidentModel
 from train.run import Run, build_model, load_encoder, window_settings
 from waqia.decode import Calibration, read_texts
+from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record, dump_row, read_records
 
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     trainer.train(resume_from_checkpoint=newest_valid(checkpoints(config), config_hash(config)))
     if trainer.is_world_process_zero():
         finish(run, dev)
+        trainer.state.save_to_json(str(config.output / "trainer-state.json"))
 
 
 def finish(run: Run, dev: Sequence[Record]) -> None:
@@ -81,16 +84,21 @@ def build_trainer(run: Run, records: Sequence[Record], arguments: TrainingArgume
     collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
     callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(run.config))]
     optimizers = (optimizer(run.model, run.config), None)
-    return Trainer(run.model, arguments, collator, windows, optimizers=optimizers, callbacks=callbacks)  # type: ignore[arg-type]
+    trainer = Trainer(run.model, arguments, collator, windows, optimizers=optimizers, callbacks=callbacks)  # type: ignore[arg-type]
+    trainer.accelerator.rng_types = ["torch"]  # dropout draws apart in each process; all must shuffle an epoch alike
+    return trainer
 
 
 def training_arguments(config: FinetuneConfig) -> TrainingArguments:
-    """The configuration as Trainer takes it."""
-    training = config.training
+    """The configuration as Trainer takes it; ConfigError where the processes cannot share a batch evenly."""
+    training, processes = config.training, int(os.environ.get("WORLD_SIZE", "1"))
+    if training.batch_windows % processes:
+        raise ConfigError(f"training.batch_windows is {training.batch_windows}, expected a multiple of the {processes} processes")
     return TrainingArguments(
         output_dir=str(checkpoints(config)),
         num_train_epochs=training.epochs,
         per_device_train_batch_size=training.batch_windows,
+        accelerator_config={"split_batches": True},  # a batch is the configuration's, however many processes share it
         gradient_accumulation_steps=training.accumulation,
         learning_rate=training.head_learning_rate,
         lr_scheduler_type="linear",

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -114,14 +115,35 @@ class Batch:
         starts = random.integers(0, most - rows.shape[1] + 1, (len(rows), 1))
         self.ids = torch.from_numpy(np.where(hidden, changed, rows).astype(np.int64))
         self.positions = torch.from_numpy(starts + np.arange(rows.shape[1]))
-        self.masked = torch.from_numpy(np.flatnonzero(hidden))
-        self.targets = torch.from_numpy(rows[hidden].astype(np.int64))
+        self.originals = torch.from_numpy(rows.astype(np.int64))
+        self.hidden = torch.from_numpy(hidden)
+
+    @property
+    def masked(self) -> Tensor:
+        """Indices into the flat batch of the tokens to predict."""
+        return self.hidden.flatten().nonzero().squeeze(1)
+
+    @property
+    def targets(self) -> Tensor:
+        """What stood at these places."""
+        return self.originals[self.hidden]
+
+    def part(self, rows: slice) -> Batch:
+        """Some of the rows, masked as they are here."""
+        part = copy(self)
+        for name, tensor in vars(self).items():
+            setattr(part, name, tensor[rows])
+        return part
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Tokenizer, corpus, model, training, encoder."""
     config = load_config(PretrainConfig, config_path(sys.argv[1:] if argv is None else argv))
-    accelerator = Accelerator(mixed_precision="bf16" if config.optimisation.precision == "bf16" else "no")
+    precision = "bf16" if config.optimisation.precision == "bf16" else "no"
+    accelerator = Accelerator(mixed_precision=precision, cpu=not torch.cuda.is_available())
+    rows, processes = config.optimisation.batch_rows, accelerator.num_processes
+    if rows % processes:
+        raise ConfigError(f"optimisation.batch_rows is {rows}, expected a multiple of the {processes} processes")
     torch.manual_seed(config.seed)
     config.output.mkdir(parents=True, exist_ok=True)
     with accelerator.main_process_first():  # the others find what it wrote
@@ -187,14 +209,16 @@ class Pretraining:
         o = self.config.optimisation
         for group in self.optimizer.param_groups:
             group["lr"] = o.learning_rate * self.rate()
-        rows = rows[self.accelerator.process_index :: self.accelerator.num_processes]
-        parts = [rows[start : start + o.micro_batch_rows] for start in range(0, len(rows), o.micro_batch_rows)]
-        total = 0.0
-        for number, part in enumerate(parts):
-            batch = self.batch(part, (self.config.seed, self.step, number, self.accelerator.process_index))
-            loss = self.loss(batch)[0] / len(parts)
-            self.accelerator.backward(loss)
-            total += float(loss.detach())
+        batch = self.batch(rows, (self.config.seed, self.step))
+        processes, masked = self.accelerator.num_processes, len(batch.targets)
+        mine = batch.part(slice(self.accelerator.process_index, None, processes))
+        total = torch.zeros((), device=self.accelerator.device)
+        for start in range(0, len(mine.ids), o.micro_batch_rows):
+            # Divided by the masked tokens of the whole step, so that how it is cut changes nothing; gradients of processes are averaged.
+            loss = self.loss(mine.part(slice(start, start + o.micro_batch_rows)))[0] / masked
+            self.accelerator.backward(loss * processes)
+            total += loss.detach()
+        total = float(self.accelerator.reduce(total, "sum"))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), o.max_grad_norm)
         if not math.isfinite(total) or not torch.isfinite(norm):
             raise FloatingPointError(f"step {self.step}: loss {total}, gradient norm {float(norm)}; lower optimisation.learning_rate")
@@ -203,10 +227,10 @@ class Pretraining:
         return total
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy over masked tokens in nats, and the logits."""
+        """Cross-entropy summed over masked tokens in nats, and the logits."""
         device = self.accelerator.device
         logits = self.model(batch.ids.to(device), batch.positions.to(device), batch.masked.to(device))
-        return F.cross_entropy(logits.float(), batch.targets.to(device)), logits
+        return F.cross_entropy(logits.float(), batch.targets.to(device), reduction="sum"), logits
 
     def batch(self, rows: Rows, key: tuple[int, ...]) -> Batch:
         """Mask rows."""
@@ -228,7 +252,7 @@ class Pretraining:
         for start in range(0, len(self.corpus.held_out), 32):
             batch = self.batch(self.corpus.held_out[start : start + 32], (0, start))
             loss, logits = self.loss(batch)
-            losses += float(loss) * len(batch.targets)
+            losses += float(loss)
             right += int((logits.argmax(-1).cpu() == batch.targets).sum())
             masked += len(batch.targets)
         self.raw_model.train()
@@ -239,7 +263,7 @@ class Pretraining:
         held_out, accuracy = self.held_out()
         left = (self.steps - self.step) * self.step_tokens / rate
         row = {
-            "step": self.step, "tokens": self.step * self.step_tokens, "loss": round(loss, 4), "held_out_loss": round(held_out, 4),
+            "step": self.step, "tokens": self.step * self.step_tokens, "loss": round(loss, 6), "held_out_loss": round(held_out, 6),
             "held_out_accuracy": round(accuracy, 4), "tokens_a_second": round(rate), "padding": 0.0, "minutes_left": round(left / 60, 1),
         }  # fmt: skip
         if self.accelerator.is_main_process:

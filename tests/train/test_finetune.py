@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -126,6 +129,41 @@ def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path):
     finetune.main([str(cut)])
     a, b = (Run.load(tmp_path / name / "run").model.state_dict() for name in "ab")
     assert all(torch.allclose(a[name], b[name], atol=1e-6) for name in a)
+
+
+def test_two_processes_have_the_losses_of_one(root, tmp_path):
+    lines = (root / "data/dev.jsonl").read_text("utf-8").splitlines()
+    short = sorted(lines, key=lambda line: len(json.loads(line)["text"]))[:32]  # one window each: no batch to fill up
+    (tmp_path / "train.jsonl").write_text("\n".join(short), "utf-8")
+
+    def alike(data):
+        data["train_files"] = [{"path": str(tmp_path / "train.jsonl"), "repeat": 1}]
+        data["training"] |= {"epochs": 10, "accumulation": 2, "encoder_dropout": 0.0}  # dropout draws apart in each process
+        data["heads"]["dropout"] = 0.0
+
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = configure(root, tmp_path / "one", alike), configure(root, tmp_path / "two", alike)
+    finetune.main([str(one)])
+    vocabulary = tmp_path / "two/run/checkpoints/tokenizer.json"
+    vocabulary.parent.mkdir(parents=True)
+    shutil.copy(tmp_path / "one/run/tokenizer.json", vocabulary)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([*launcher, "-m", "train.finetune", str(two)], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    states = [json.loads((tmp_path / name / "run/trainer-state.json").read_text("utf-8")) for name in ("one", "two")]
+    a, b = ({row["step"]: row["loss"] for row in state["log_history"] if "loss" in row} for state in states)
+    assert a.keys() == b.keys() == {20}
+    assert b[20] == pytest.approx(a[20], abs=1e-4)
+    a, b = (Run.load(tmp_path / name / "run").model.state_dict() for name in ("one", "two"))
+    assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(ConfigError, match=r"batch_windows is 8, expected a multiple of the 3 processes"):
+        finetune.main([str(configure(root, tmp_path))])
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run(root, tmp_path):

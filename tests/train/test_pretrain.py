@@ -35,9 +35,10 @@ def configure(root, folder, **changes):
     return folder / "config.yaml"
 
 
-def start(root, config):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "train.pretrain", str(config)]
+def start(root, config, processes=1):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
+    command = [sys.executable, *launcher, "-m", "train.pretrain", str(config)]
     return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -83,6 +84,26 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(root, tmp_path, w
     process.communicate()
     finish(start(root, config))
     assert losses(tmp_path / "cut") == losses(whole)
+
+
+def test_two_processes_have_the_losses_of_one(root, tmp_path, whole):
+    config = configure(root, tmp_path / "two")
+    (tmp_path / "two/run").mkdir()
+    (tmp_path / "two/run/tokenizer.json").write_bytes((whole / "run/tokenizer.json").read_bytes())
+    finish(start(root, config, processes=2))
+    one, two = losses(whole), losses(tmp_path / "two")
+    assert one.keys() == two.keys()
+    assert all(two[step] == pytest.approx(one[step], abs=1e-4) for step in one)
+
+
+def test_losses_do_not_change_with_how_a_step_is_cut(root, tmp_path, whole):
+    settings = yaml.safe_load((root / "configs/pretrain-smoke.yaml").read_text("utf-8"))["optimisation"]
+    config = configure(root, tmp_path / "cut", optimisation=settings | {"micro_batch_rows": 3})
+    (tmp_path / "cut/run").mkdir()
+    (tmp_path / "cut/run/tokenizer.json").write_bytes((whole / "run/tokenizer.json").read_bytes())
+    finish(start(root, config))
+    one, other = losses(whole), losses(tmp_path / "cut")
+    assert all(other[step] == pytest.approx(one[step], abs=1e-4) for step in one)
 
 
 def test_an_encoder_is_adapted_to_other_texts(root, tmp_path, whole):
