@@ -1,4 +1,4 @@
-"""The model without pretraining, as a baseline: configs/finetune-scratch.yaml on the given records, a tenth of the documents for its dev."""
+"""The model without pretraining, as a baseline: configs/finetune-scratch.yaml on the given records, a tenth of the documents its dev."""
 
 from __future__ import annotations
 
