@@ -59,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def variant(base: FinetuneConfig, name: str, changes: dict[str, Any], seed: int) -> FinetuneConfig:
-    """The base configuration with changes, a seed and an output of its own."""
+    """The base configuration with changes, a seed and an output of its own; the base itself where nothing differs."""
+    if not changes and seed == base.seed:
+        return base
     output = base.output.with_name(f"{base.output.name}-ablation") / f"{name.replace(' ', '-')}-{seed}"
     own = {"seed": seed, "output": str(output)}
     return FinetuneConfig.model_validate({**base.model_dump(mode="json"), **changes, **own})

@@ -5,7 +5,8 @@ Writes OUT/NAME.jsonl, predictions for the records of GOLD, and prints the figur
 - majority: the type that most training passages report, for every passage;
 - keywords: stems of a short list of our own (eval/keywords.yaml), no training;
 - tfidf: TF-IDF with logistic regression, types of passages only (eval.tfidf);
-- crf: conditional random fields on word features, triggers and participants (eval.crf; needs python-crfsuite).
+- crf: conditional random fields on word features, triggers and participants (eval.crf; needs python-crfsuite);
+- scratch: Waqia's own model without pretraining (eval.scratch; minutes, and needs waqia[train]).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval import crf, keywords, tfidf
+from eval import crf, keywords, scratch, tfidf
 from eval.command import run
 from eval.files import read_gold, read_predictions
 from eval.score import passage_types, score
@@ -29,13 +30,19 @@ Predict = Callable[[Sequence[Record], Sequence[Record], LabelSet], list[dict[str
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, predict, write and score every system."""
-    systems: dict[str, Predict] = {"majority": majority, "keywords": keywords.predict, "tfidf": tfidf.predict, "crf": crf.predict}
+    systems: dict[str, Predict] = {
+        "majority": majority,
+        "keywords": keywords.predict,
+        "tfidf": tfidf.predict,
+        "crf": crf.predict,
+        "scratch": scratch.predict,
+    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the predictions")
     parser.add_argument("--train", type=Path, nargs="+", required=True, metavar="FILE")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
-    parser.add_argument("--systems", nargs="+", choices=list(systems), default=list(systems), help="(default: all)")
+    parser.add_argument("--systems", nargs="+", choices=list(systems), default=list(systems)[:-1], help="(default: all but scratch)")
     args = parser.parse_args(argv)
     labels = LabelSet.load(args.labels)
     train = [record for path in args.train for record in read_gold(path, labels)]

@@ -10,7 +10,6 @@ whether a power law is right at all.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from eval.command import run
-from eval.runs import fine_tuned
+from eval.runs import chance, fine_tuned
 from train.config import FinetuneConfig, load_config
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
-from waqia.schema import Record, dump_row, read_records
+from waqia.schema import Record, read_records, write_records
 
 PARTS = (0.1, 0.25, 0.5, 1.0)
 FIGURES = ("types micro-F1", "incidents F1", "actors F1")
@@ -59,7 +58,7 @@ def trained(config: FinetuneConfig, part: float) -> tuple[int, dict[str, Any]]:
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"train{number}.jsonl" for number in range(len(kept))]
         for file, records in zip(files, kept, strict=True):
-            file.write_text("".join(f"{dump_row(record.to_dict())}\n" for record in records), "utf-8")
+            write_records(file, records)
         settings = config.model_dump(mode="json")
         settings["output"] = str(folder / "run")
         settings["train_files"] = [{"path": str(f), "repeat": s.repeat} for f, s in zip(files, config.train_files, strict=True)]
@@ -70,11 +69,6 @@ def trained(config: FinetuneConfig, part: float) -> tuple[int, dict[str, Any]]:
 
 def subset(records: Sequence[Record], part: float) -> list[Record]:
     """The records of a share of the documents, always the same and each part within the next larger one."""
-
-    def chance(record: Record) -> float:
-        document = str(record.extra.get("document", record.id)).encode()
-        return int.from_bytes(hashlib.blake2b(document, digest_size=6).digest(), "big") / 2**48
-
     return [record for record in records if chance(record) < part]
 
 

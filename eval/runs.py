@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 
 from train.config import FinetuneConfig, load_config
 from waqia.errors import ConfigError
+from waqia.schema import Record
 
 
 def fine_tuned(config: FinetuneConfig) -> Path:
@@ -24,3 +26,9 @@ def fine_tuned(config: FinetuneConfig) -> Path:
     path.write_text(yaml.safe_dump(config.model_dump(mode="json"), allow_unicode=True, sort_keys=False), "utf-8")
     subprocess.run([sys.executable, "-m", "train.finetune", str(path)], check=True)
     return output
+
+
+def chance(record: Record) -> float:
+    """A number from 0 to 1 that a document always has."""
+    document = str(record.extra.get("document", record.id)).encode()
+    return int.from_bytes(hashlib.blake2b(document, digest_size=6).digest(), "big") / 2**48

@@ -19,6 +19,7 @@ def test_a_variant_changes_what_it_names_and_nothing_else(base):
     changed = variant(base, "no dropout", {"tokenizer": "hub"}, 3)
     assert (changed.tokenizer, changed.seed, changed.output.name) == ("hub", 3, "no-dropout-3")
     assert changed.training == base.training
+    assert variant(base, "whole", {}, base.seed) == base
 
 
 def test_a_key_that_no_configuration_has_is_refused(base):

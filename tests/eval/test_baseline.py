@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import crf, keywords, tfidf
+from eval import crf, keywords, scratch, tfidf
 from eval.baseline import main, majority
 from eval.score import score
 from waqia import ConfigError, LabelSet, Participant, Record, read_records, write_records
@@ -134,3 +134,10 @@ def test_without_crfsuite_the_error_says_what_to_install(labels, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycrfsuite", None)
     with pytest.raises(ConfigError, match="pip install python-crfsuite"):
         crf.predict([attack(1)], [attack(2)], labels)
+
+
+def test_the_model_without_pretraining_predicts_every_record(root, labels):
+    train = list(read_records(root / "data/dev.jsonl", labels))
+    rows = scratch.predict(train, [attack(1), Record("x", "")], labels, root / "configs/finetune-smoke.yaml")
+    assert [row["id"] for row in rows] == ["a1", "x"]
+    assert set(rows[0]["types"]) == set(labels.incident_types)
