@@ -8,14 +8,14 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
 import waqia
 from waqia import batch, html
 from waqia.backends import BACKENDS
-from waqia.errors import RecordError, WaqiaError
+from waqia.errors import ConfigError, RecordError, WaqiaError
 from waqia.labels import LabelSet
 from waqia.reader import Reader
 from waqia.schema import Incident, Participant, Reading, dump_row
@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        reader = Reader.load(args.artefact, backend=args.backend, threads=args.threads)
+        workers = args.command == "batch" and args.ray is not None  # processes that have a core each
+        threads = 1 if workers and args.threads is None else args.threads
+        reader = Reader.load(args.artefact, backend=args.backend, threads=threads)
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
         print(error, file=sys.stderr)
@@ -58,8 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text file, or - for standard input")
     read.add_argument("--format", choices=("text", "json", "html"), default="text", help="(default: %(default)s)")
     many = commands.add_parser("batch", help="read every row of a JSONL file; killed runs go on where they stopped")
-    many.add_argument("source", type=Path, metavar="IN", help="JSONL with id and text; other fields are carried along")
-    many.add_argument("target", type=Path, metavar="OUT", help="JSONL to write")
+    many.add_argument("source", metavar="IN", help="JSONL with id and text; other fields are carried along")
+    many.add_argument("target", metavar="OUT", help="JSONL to write")
+    many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     for command in (read, many):
         command.add_argument("--artefact", type=Path, help="artefact folder (default: the one in the package)")
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
@@ -131,6 +134,17 @@ def _flat(text: str) -> str:
 
 
 def _batch(args: argparse.Namespace, reader: Reader) -> int:
-    outcome = batch.run(args.source, args.target, reader)
+    if args.ray is None:
+        outcome = batch.run(Path(args.source), Path(args.target), reader)
+    else:
+        outcome = _ray_run()(args.source, args.target, reader, workers=args.ray)
     print(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}), file=sys.stderr)
     return 3 if outcome.errors else 0
+
+
+def _ray_run() -> Callable[..., batch.Outcome]:
+    try:
+        from waqia.ray import run
+    except ImportError as error:
+        raise ConfigError(f"--ray cannot be used ({error}); pip install 'waqia[ray]'") from error
+    return run
