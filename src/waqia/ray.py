@@ -1,6 +1,6 @@
 """Reading past one machine: Ray Data over Parquet or JSONL with the same reader (pip install 'waqia[ray]').
 
-    waqia.ray.run("s3://news/2024", "s3://incidents/2024", Reader.load(threads=1), workers=64)
+    waqia.ray.run("/shared/news", "/shared/incidents", Reader.load(threads=1), workers=64)
 
 The output folder is the only state. Rows whose id stands there are not read again, so a killed job goes on when it is started again;
 a worker that dies is replaced and its rows are read by another. A row that cannot be read comes out with its `error` and stops no other.
@@ -170,8 +170,11 @@ def _files(source: str | Path) -> tuple[list[str], fs.FileSystem, str]:
 def _done(target: str | Path, model: str) -> tuple[Digests, int]:
     """The digests of the ids in the target, sorted, and the number of its rows; ConfigError where another model wrote one."""
     paths, system = _whole(target)
+    written = files.dataset(paths, filesystem=system)
+    if paths and not {"id", "model", "error"} <= set(written.schema.names):
+        raise ConfigError(f"{target}: {paths[0]} is not of this job (no id, model and error); give another output folder")
     parts = []
-    for part in files.dataset(paths, filesystem=system).to_batches(columns=["id", "model"]) if paths else ():
+    for part in written.to_batches(columns=["id", "model"]) if paths else ():
         others = set(part["model"].unique().to_pylist()) - {model}
         if others:
             raise ConfigError(f"{target}: was read by {others.pop()!r}, not by {model!r}; give another output folder")

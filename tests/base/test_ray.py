@@ -110,9 +110,15 @@ def test_parquet_keeps_its_columns_and_rows_without_a_text_say_so(cluster, tmp_p
 
 
 def test_another_model_does_not_go_on_with_the_output(cluster, tmp_path, reader):
-    parquet.write_table(pa.table({"id": ["a"], "model": ["another"]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"id": ["a"], "model": ["another"], "error": ["no"]}), tmp_path / "a.parquet")
     with pytest.raises(ConfigError, match="was read by 'another'"):
         run(source(tmp_path / "in"), tmp_path, reader, workers=1)
+
+
+def test_an_output_folder_of_something_else_is_not_written_to(cluster, tmp_path, reader):
+    parquet.write_table(pa.table({"id": ["a"], "text": ["b"]}), tmp_path / "a.parquet")
+    with pytest.raises(ConfigError, match="is not of this job"):
+        run(tmp_path / "a.parquet", tmp_path, reader, workers=1)
 
 
 def test_a_source_of_neither_kind_is_refused(tmp_path, reader):
