@@ -161,6 +161,8 @@ class SealCheckpoints(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Seal the checkpoint that Trainer has just written."""
+        if args.world_size > 1:
+            torch.distributed.barrier()  # each process writes its own random state into it
         if state.is_world_process_zero:
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.config_hash)
 
