@@ -275,5 +275,6 @@ def measure_all(plan: Plan, shapes: Sequence[str], passages: int | None, data: S
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)  # warnings of others
+    log.setLevel(logging.INFO)
     run(main)

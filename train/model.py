@@ -108,11 +108,12 @@ class ParticipantsHead(nn.Module):
     def _spans(self, states: Tensor, place: Tensor) -> Tensor:
         shape = (*states.shape[:2], self.roles, self.role_width + 1)
         first, last = self.first(states).view(shape), self.last(states).view(shape)
-        product = torch.einsum("nird,njrd->nijr", first[..., :-1], last[..., :-1]) / self.role_width**0.5
+        product = torch.einsum("nird,njrd->nijr", first[..., :-1] / self.role_width**0.5, last[..., :-1])
         width = (place.unsqueeze(0) - place.unsqueeze(1)).clamp(0, WIDTHS - 1)
-        logits = product + first[..., -1].unsqueeze(2) + last[..., -1].unsqueeze(1) + self.width_bias(width) + self.role_bias
         backwards = (place.unsqueeze(0) < place.unsqueeze(1)).unsqueeze(-1)
-        return logits.masked_fill(backwards, -1e4)
+        # What no trigger changes comes together first, (W, W, R): every step over (N, W, W, R) costs.
+        shared = (self.width_bias(width) + self.role_bias).masked_fill(backwards, -1e4)
+        return product + first[..., -1].unsqueeze(2) + last[..., -1].unsqueeze(1) + shared
 
 
 class AttentionLayer(nn.Module):
