@@ -13,6 +13,7 @@ from train.config import HeadShape, LossWeights
 from waqia.labels import LabelSet
 
 DISTANCES = 8  # buckets of words on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …, 65 and more
+NEVER = -100.0  # logit of a span that ends before it begins; larger ones would round away the last digits of what is added to them
 WIDTHS = 16  # span widths in words told apart; longer spans share the last
 
 
@@ -112,7 +113,7 @@ class ParticipantsHead(nn.Module):
         width = (place.unsqueeze(0) - place.unsqueeze(1)).clamp(0, WIDTHS - 1)
         backwards = (place.unsqueeze(0) < place.unsqueeze(1)).unsqueeze(-1)
         # What no trigger changes comes together first, (W, W, R): every step over (N, W, W, R) costs.
-        shared = (self.width_bias(width) + self.role_bias).masked_fill(backwards, -1e4)
+        shared = (self.width_bias(width) + self.role_bias).masked_fill(backwards, NEVER)
         return product + first[..., -1].unsqueeze(2) + last[..., -1].unsqueeze(1) + shared
 
 
