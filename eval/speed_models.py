@@ -156,7 +156,7 @@ def random_artefact(shape: Shape, shipped: Artefact, texts: Sequence[str], readi
     torch.manual_seed(7)
     model = build_model(BertModel(bert(shape), add_pooling_layer=False), config, shipped.labels).eval()
     calibration = Calibration.plain(shipped.labels)
-    run = Run(config, shipped.labels, Tokenizer.from_str(shipped.tokenizer.to_str()), model, calibration)
+    run = Run(config, shipped.labels, Tokenizer.from_str(shipped.tokenizer.to_str()), model, calibration, {})
     halve(model)
     folder.mkdir()
     export_graphs(run, folder)
