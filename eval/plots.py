@@ -156,11 +156,12 @@ def learning_curve(curve: Mapping[str, Any]) -> Figure:
             ax.errorbar(sizes, values, yerr=errors, color=colour, marker="o", markersize=4, linewidth=1.2, capsize=2)
             if row.get("law"):
                 a, b, c = row["law"]
-                more = np.geomspace(sizes[0], sizes[-1] * 8, 60)
+                more = np.geomspace(sizes[0], sizes[-1] * 4, 60)
                 ax.plot(more, a - b * more ** (-c), color=colour, linewidth=0.9, linestyle=(0, (4, 3)))
-            ax.text(sizes[-1], values[-1], f"  {name}", color=colour, va="bottom", fontsize=8)
+            ax.annotate(name, (sizes[0], values[0]), (0, 9), textcoords="offset points", color=colour, fontsize=8)
         ax.set_xscale("log")
-        ax.set_xticks(curve["records"], [f"{n:,}" for n in curve["records"]])
+        ticks = [*curve["records"], *(curve["records"][-1] * times for times in (2, 4))]
+        ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
         ax.minorticks_off()
         ax.set(xlabel="training records", ylabel="F1", ylim=(0, 1))
     return figure
