@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from eval.command import run
-from eval.counts import Counts, add
+from eval.counts import Counts, Tally, add
 from eval.files import read_predictions
 from eval.intervals import bootstrap
 from eval.probabilities import RESAMPLES, percentiles, weighted_precision
@@ -88,30 +88,45 @@ def _judge(name: str, pairs: Sequence[Pair], types: set[str]) -> dict[str, Any]:
     probabilities = [max((predicted.extra.get("types", {}).get(kind, 0.0) for kind in types), default=0.0) for _, predicted in asked]
     said = [bool(passage_types(predicted) & types) for _, predicted in asked]
     difficulty = [gold.extra["difficulty"][name] for gold, _ in asked]
-    both = [pair for pair, t, s in zip(asked, truth, said, strict=True) if t and s]
     given = any("types" in predicted.extra for _, predicted in asked)
-    tallies = [{"yes": Counts(int(t and s), int(t), int(s))} for t, s in zip(truth, said, strict=True)]
+    tallies = [_tally(*pair, name, types, t, s) for pair, t, s in zip(asked, truth, said, strict=True)]
     documents = [str(gold.extra["document"]) for gold, _ in asked]
-    intervals = bootstrap(tallies, documents, lambda tally: _ratios(tally["yes"])) if asked else {}
+    intervals = bootstrap(tallies, documents, _figures) if asked else {}
     precision, interval = _precision(truth, probabilities, documents) if given else (None, None)
     return {
         "sentences": len(asked),
         "yes": sum(truth),
         "average_precision": precision,
-        **_ratios(add(tallies).get("yes", Counts())),
-        "intervals": {"average_precision": interval, **{name: pair and list(pair) for name, pair in intervals.items()}},
+        **_figures(add(tallies)),
+        "intervals": {"average_precision": interval, **{figure: pair and list(pair) for figure, pair in intervals.items()}},
         "called_yes_by_label": {label: _share(said, difficulty, label) for label in sorted(set(difficulty))},
-        **{f"{role}_token_f1": _tokens(both, name, types, role).f1 for role in ROLES},
-        **{f"{role}_code_accuracy": _codes(both, name, types, role).recall for role in ROLES},
+    }
+
+
+def _tally(gold: Record, predicted: Record, name: str, types: set[str], yes: bool, said: bool) -> dict[str, Counts]:
+    """The counts of one sentence: its answer and, where both say yes, the words and codes of each role."""
+    result = {"yes": Counts(int(yes and said), int(yes), int(said))}
+    if yes and said:
+        result |= {f"{role} tokens": _tokens(gold, predicted, name, types, role) for role in ROLES}
+        result |= {f"{role} codes": _codes(gold, predicted, name, types, role) for role in ROLES}
+    return result
+
+
+def _figures(total: Tally) -> dict[str, float | None]:
+    yes = total.get("yes", Counts())
+    return {
+        **{"precision": yes.precision, "recall": yes.recall, "f1": yes.f1},
+        **{f"{role}_token_f1": total.get(f"{role} tokens", Counts()).f1 for role in ROLES},
+        **{f"{role}_code_accuracy": total.get(f"{role} codes", Counts()).recall for role in ROLES},
     }
 
 
 def _precision(truth: Sequence[bool], p: Sequence[float], documents: Sequence[str]) -> tuple[float | None, list[float] | None]:
     """Average precision and its interval."""
-    names = list(dict.fromkeys(documents))
-    rows, random = np.array([names.index(document) for document in documents], int), np.random.default_rng(0)
+    names, rows = np.unique(np.array(documents, str), return_inverse=True)
+    random, size = np.random.default_rng(0), len(names)
     value = weighted_precision(truth, p, np.ones(len(rows), np.int64))
-    drawn = [random.multinomial(len(names), np.full(len(names), 1 / len(names)))[rows] for _ in range(RESAMPLES if names else 0)]
+    drawn = [random.multinomial(size, np.full(size, 1 / size))[rows] for _ in range(RESAMPLES if size else 0)]
     return value, percentiles([weighted_precision(truth, p, weights) for weights in drawn])
 
 
@@ -120,30 +135,22 @@ def _share(said: Sequence[bool], difficulty: Sequence[str], label: str) -> float
     return sum(chosen) / len(chosen)
 
 
-def _ratios(counts: Counts) -> dict[str, float | None]:
-    return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+def _tokens(gold: Record, predicted: Record, name: str, types: set[str], role: str) -> Counts:
+    """Words of a role in gold and prediction."""
+    ours = {word for actor in _actors(gold, {name}, role) for word in _words(gold, actor)}
+    theirs = {word for actor in _actors(predicted, types, role) for word in _words(gold, actor)}
+    return Counts(len(ours & theirs), len(ours), len(theirs))
 
 
-def _tokens(pairs: Sequence[Pair], name: str, types: set[str], role: str) -> Counts:
-    """Words of a role in gold and prediction, counted together over sentences."""
-    total = Counts()
-    for gold, predicted in pairs:
-        ours = {word for actor in _actors(gold, {name}, role) for word in _words(gold, actor)}
-        theirs = {word for actor in _actors(predicted, types, role) for word in _words(gold, actor)}
-        total = total + Counts(len(ours & theirs), len(ours), len(theirs))
-    return total
-
-
-def _codes(pairs: Sequence[Pair], name: str, types: set[str], role: str) -> Counts:
+def _codes(gold: Record, predicted: Record, name: str, types: set[str], role: str) -> Counts:
     """Coded actors of gold that share a word with one that was read; hits where the one with most words in common has the code."""
     hits = shared = 0
-    for gold, predicted in pairs:
-        for actor in (actor for actor in _actors(gold, {name}, role) if actor.sector != NO_ROLE):
-            common = [(len(_words(gold, actor) & _words(gold, other)), other) for other in _actors(predicted, types, role)]
-            size, nearest = max(common, key=lambda item: item[0], default=(0, actor))
-            code = actor.sector if name in types else PLOVER_CODES.get(str(actor.sector), actor.sector)
-            shared += size > 0
-            hits += size > 0 and nearest.sector == code
+    for actor in (actor for actor in _actors(gold, {name}, role) if actor.sector != NO_ROLE):
+        common = [(len(_words(gold, actor) & _words(gold, other)), other) for other in _actors(predicted, types, role)]
+        size, nearest = max(common, key=lambda item: item[0], default=(0, actor))
+        code = actor.sector if name in types else PLOVER_CODES.get(str(actor.sector), actor.sector)
+        shared += size > 0
+        hits += size > 0 and nearest.sector == code
     return Counts(hits, shared)
 
 

@@ -39,7 +39,7 @@ def bootstrap(
 ) -> dict[str, Interval | None]:
     """Percentile intervals (Efron and Tibshirani 1993) of every figure; None where most resamples have nothing to score.
 
-    tallies and documents run in parallel; all tallies of one document are drawn together.
+    tallies and documents run in parallel, in any order; all tallies of one document are drawn together.
     """
     names, counts = by_document(tallies, documents)
     random = np.random.default_rng(seed)
@@ -93,10 +93,10 @@ def paired(
 
 
 def by_document(tallies: Sequence[Tally], documents: Sequence[Hashable]) -> tuple[list[str], NDArray[np.int64]]:
-    """Names of the counts, and an array (document, name, 3) of hits, gold and predicted."""
+    """Names of the counts, and an array (document, name, 3) of hits, gold and predicted; the file's order does not matter."""
     names = sorted({name for tally in tallies for name in tally})
     place = {name: n for n, name in enumerate(names)}
-    row = {document: n for n, document in enumerate(dict.fromkeys(documents))}
+    row = {document: n for n, document in enumerate(sorted(set(documents), key=repr))}
     counts = np.zeros((len(row), len(names), 3), np.int64)
     for tally, document in zip(tallies, documents, strict=True):
         for name, c in tally.items():

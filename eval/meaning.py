@@ -2,8 +2,8 @@
 
 - swaps: another town, faction or nationality in the same place (eval/meaning.yaml). The incident types found must stay: whose name stands
   in a sentence says nothing of what happened. Counted by pair of names, so that the swap that moves the reading is named.
-- paraphrases: verbs that gold has as triggers of actual incidents, negated («لم يقصف» for «قصف») or put in the future («سيقصف»); by the
-  guidelines their incidents are then unrealised.
+- paraphrases: verbs that gold has as triggers of actual incidents, negated («لم تقصف» for «قصفت») or put in the future («ستقصف»); by the
+  guidelines their incidents are then unrealised. Words that may be nouns, and verbs that particles such as «قد» bind, are left alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import yaml
 
 from eval.counts import Counts, Tally, add
 from eval.edits import Edit, apply
-from eval.intervals import bootstrap
+from eval.intervals import bootstrap, paired
 from eval.score import judged, match, same_incident
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record
@@ -93,7 +93,7 @@ def future(record: Record) -> Record | None:
 
 
 def _paraphrased(record: Record, before: str) -> Record | None:
-    edits = [(_verb(incident, before), incident) for incident in record.incidents if incident.status == "actual"]
+    edits = [(_verb(record.text, incident, before), incident) for incident in record.incidents if incident.status == "actual"]
     found: dict[Edit, set[int]] = {}
     for edit, incident in edits:
         if edit is not None:
@@ -106,13 +106,19 @@ def _paraphrased(record: Record, before: str) -> Record | None:
     return replace(changed, incidents=tuple(replace(i, status=s) for i, s in zip(changed.incidents, statuses, strict=True)))
 
 
-def _verb(incident: Incident, before: str) -> Edit | None:
-    """The edit of a trigger that is one verb of the list, with or without «و» or «ف»."""
+def _verb(text: str, incident: Incident, before: str) -> Edit | None:
+    """The edit of a trigger that is one verb of the list, with or without «و» or «ف», in a place where its sentence can bear it."""
+    word_before = re.search(r"(\w*)\W*$", text[: incident.trigger.start])
+    if word_before and word_before[1] in words()["binding"]:
+        return None
     for verb, form in words()["verbs"].items():
         letters = MARKS.join(map(re.escape, verb)) + MARKS
         if found := re.fullmatch(f"([وف]?{MARKS})({letters})", incident.trigger.text):
+            passive = found[2][1] == "\u064f"  # «قُتل»: its «ُ» stays, «يُقتل»
+            if verb in words()["also nouns"] and not passive:
+                return None
             start = incident.trigger.start + found.start(2)
-            return start, incident.trigger.end, before + form
+            return start, incident.trigger.end, before + (f"{form[0]}\u064f{form[1:]}" if passive else form)
     return None
 
 
@@ -121,7 +127,8 @@ def status_counts(
 ) -> dict[str, Any]:
     """Of the incidents whose verb was changed: how many were found before and after, and which share of the latter as unrealised.
 
-    All run in parallel: gold and what the model said before the change and after it. The share has a 95 % interval.
+    All run in parallel: gold and what the model said before the change and after it. The share has a 95 % interval, and so has `recall`,
+    what the change does to the share of them that is found, paired over documents.
     """
     tallies: list[Tally] = []
     for plain, first, other, then in zip(gold, said, changed, after, strict=True):
@@ -137,10 +144,13 @@ def status_counts(
     total, documents = add(tallies), [str(record.extra.get("document", record.id)) for record in gold]
     interval = bootstrap(tallies, documents, lambda t: {"right": t["right"].recall}, resamples=500)["right"] if tallies else None
     found = {name: total.get(name, Counts()) for name in ("before", "after", "right")}
+    first_found, then_found = ([{"found": tally[name]} for tally in tallies] for name in ("before", "after"))
+    effect = paired(first_found, then_found, documents, lambda t: {"recall": t["found"].recall}, rounds=400)["recall"] if tallies else None
     return {
         "incidents": found["after"].gold,
         "found_before": found["before"].hits,
         "found": found["after"].hits,
         "unrealised": found["right"].recall,
         "interval": interval and list(interval),
+        "recall": effect and {"effect": effect.effect, "interval": list(effect.interval), "decided": effect.decided},
     }

@@ -44,22 +44,24 @@ class Scores(evaluate.Metric):  # type: ignore[misc, unused-ignore]
 
 
 class RecordScores(Scores):
-    """A metric over records given as JSON lines, gold and predicted in the same order."""
+    """A metric over records given as JSON lines, gold and predicted in the same order; a prediction with `error` counts as empty."""
 
     def _info(self) -> evaluate.MetricInfo:
         return self._described(datasets.Value("string"))
 
     def pairs(self, predictions: list[str], references: list[str]) -> list[tuple[Record, Record]]:
-        """Gold and prediction of each passage; RecordError names the pair that does not hold up or has two ids."""
+        """Gold and prediction of each passage; RecordError names the pair that does not hold up or has two ids or two texts."""
         return [self._pair(n, *lines) for n, lines in enumerate(zip(references, predictions, strict=True))]
 
     def _pair(self, n: int, *lines: str) -> tuple[Record, Record]:
         gold, said = (parse_record(json.loads(line), self.labels, f"pair {n}") for line in lines)
         if gold.id != said.id:
             raise RecordError(f"pair {n}: gold is {gold.id!r}, the prediction {said.id!r}; give both in the same order")
+        if gold.text != said.text:
+            raise RecordError(f"pair {n}: {gold.id!r} has two texts; predict on the very texts of gold")
         for record in (gold, said):
             check_types(record, self.labels, f"pair {n}")
-        return gold, said
+        return gold, Record(said.id, said.text, extra={"error": said.extra["error"]}) if said.extra.get("error") is not None else said
 
 
 class IncidentScores(RecordScores):

@@ -85,14 +85,16 @@ def percentiles(drawn: Sequence[float | None]) -> list[float] | None:
 
 def _documents(pairs: Pairs, name: str, labels: LabelSet) -> list[int]:
     """The number of the document of each passage that `type_judgements` judges."""
-    number: dict[str, int] = {}
-    places = [number.setdefault(str(gold.extra.get("document", gold.id)), len(number)) for gold, _ in pairs]
-    return [n for n, (gold, said) in zip(places, pairs, strict=True) if "types" in said.extra and name in asked_types(gold, labels)]
+    documents = [str(gold.extra.get("document", gold.id)) for gold, _ in pairs]
+    number = {document: n for n, document in enumerate(sorted(set(documents)))}
+    return [number[document] for document, (gold, _) in zip(documents, pairs, strict=True) if name in asked_types(gold, labels)]
 
 
 def type_judgements(pairs: Pairs, name: str, labels: LabelSet) -> list[Judgement]:
-    """The probability of a type in each passage that was asked of it."""
-    asked = [(gold, said.extra["types"]) for gold, said in pairs if "types" in said.extra and name in asked_types(gold, labels)]
+    """The probability of a type in each passage that was asked of it; 0 in one without, such as a prediction with `error`."""
+    if not any("types" in said.extra for _, said in pairs):
+        return []
+    asked = [(gold, said.extra.get("types", {})) for gold, said in pairs if name in asked_types(gold, labels)]
     return [(float(types.get(name, 0.0)), name in passage_types(gold)) for gold, types in asked]
 
 

@@ -2,7 +2,7 @@
 
 Gold becomes targets over words within windows, exactly as in training. What does not is lost to tokenising (a span that begins or ends
 inside a word), to windows (a participant in another window than its trigger), or to the bounds of decoding (very long spans, two triggers
-on one word).
+on one word). With an incident its participants are lost.
 """
 
 from __future__ import annotations
@@ -65,16 +65,22 @@ def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]
     for incident in record.incidents:
         words = window.find(incident.trigger.start, incident.trigger.end, record.text)
         if words is None:
-            lost["incident, trigger cut by the window or not at word bounds"] += 1
+            _lose(incident, "trigger cut by the window or not at word bounds", lost)
         elif words[1] - words[0] >= LONGEST_TRIGGER:
-            lost[f"incident, trigger longer than {LONGEST_TRIGGER} words"] += 1
+            _lose(incident, f"trigger longer than {LONGEST_TRIGGER} words", lost)
         elif taken & set(range(words[0], words[1] + 1)):
-            lost["incident, its words are another trigger's"] += 1
+            _lose(incident, "its words are another trigger's", lost)
         else:
             taken |= set(range(words[0], words[1] + 1))
             type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
             found.append(Target((*words, type_, status), _participants(incident, record.text, window, labels, lost)))
     return found
+
+
+def _lose(incident: Incident, cause: str, lost: Counter[str]) -> None:
+    lost[f"incident, {cause}"] += 1
+    if incident.participants:
+        lost["participant of a lost incident"] += len(incident.participants)
 
 
 def _participants(
@@ -97,16 +103,16 @@ def _participants(
 
 def count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Reach) -> None:
     """Count every gold incident once, in the window that owns its trigger."""
-    owned = 0
+    outside = list(record.incidents)
     for window in windows:
         begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
         mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
-        owned += len(mine)
+        outside = [incident for incident in outside if incident not in mine]
         found = targets(replace(record, incidents=mine), window, labels, reach.lost)
         reach.reached["incidents"] += len(found)
         reach.reached["participants"] += sum(len(target.participants) for target in found)
-    if owned < len(record.incidents):
-        reach.lost["incident outside every window"] += len(record.incidents) - owned
+    for incident in outside:
+        _lose(incident, "outside every window", reach.lost)
 
 
 def reach(records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings) -> Reach:

@@ -244,7 +244,8 @@ def table(result: dict[str, Any]) -> list[str]:
         share = "–" if row["unrealised"] is None else f"{row['unrealised']:.3f}"
         between = "" if row["interval"] is None else f" [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
         found = f"{row['found_before']} found before, {row['found']} after"
-        lines.append(f"{name}: of {row['incidents']} incidents {found}, read as unrealised {share}{between}")
+        recall = f" (recall {_cell(row['recall'])})" if row["recall"] else ""
+        lines.append(f"{name}: of {row['incidents']} incidents {found}{recall}, read as unrealised {share}{between}")
     return lines
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,21 @@ def test_a_perfect_reading_is_perfect(tmp_path, gsr, labels):
     assert (assault["initiator_code_accuracy"], assault["target_code_accuracy"]) == (1, 0)
     assert assault["called_yes_by_label"] == {"easy no": 0, "yes": 1}
     assert figures["PROTEST"]["average_precision"] is None
+
+
+def test_every_figure_has_an_interval_around_it_in_whatever_order_the_sentences_come(tmp_path, gsr, labels):
+    two, _ = imported(tmp_path, gsr, {"assault": [("D-1", SENTENCE, "yes", 3, 0, MARKS), ("E-1", QUIET, "easy no", 0, 3, [])]})
+    records = [replace(two[n % 2], id=f"r{n}", extra={**two[n % 2].extra, "document": f"d{n}"}) for n in range(24)]
+    narrow, wide = read(("initiator", "مسلحون")), read(("initiator", "مسلحون ملثمون"), ("target", "دورية للشرطة"), p=0.6)
+    quiet = Record("q", QUIET, extra={"types": {"armed_attack": 0.7}})
+    said = [(narrow if n % 3 else wide) if record.text == SENTENCE else quiet for n, record in enumerate(records)]
+    assault = judge(records, said, labels)["ASSAULT"]
+    for figure in ("average_precision", "recall", "initiator_token_f1", "target_token_f1", "initiator_code_accuracy"):
+        low, high = assault["intervals"][figure]
+        assert low <= assault[figure] <= high, figure
+    low, high = assault["intervals"]["target_token_f1"]
+    assert low < high
+    assert judge(records[::-1], said[::-1], labels)["ASSAULT"]["intervals"] == assault["intervals"]
 
 
 def test_a_wider_span_costs_its_words(tmp_path, gsr, labels):

@@ -64,6 +64,21 @@ def test_a_verb_in_the_future_is_an_unrealised_incident(labels):
     assert (record.text, record.incidents[0].status) == ("ستقصف طائرات البلدة", "unrealised")
 
 
+def test_a_passive_keeps_the_sign_that_makes_it_one(labels):
+    record = actual(labels, "ثم قُتل رئيس البلدية", "قُتل")
+    assert negated(record).text == "ثم لم يُقتل رئيس البلدية"
+    assert future(record).text == "ثم سيُقتل رئيس البلدية"
+
+
+def test_a_word_that_may_be_a_noun_is_left_alone(labels):
+    assert negated(actual(labels, "بعد يومين من قصف المدينة", "قصف")) is None
+
+
+def test_a_verb_bound_by_a_particle_is_left_alone(labels):
+    assert future(actual(labels, "وكان قد أوقف من كمين", "أوقف")) is None
+    assert future(actual(labels, "العدد كبير: أوقف ثلاثة", "أوقف")).text == "العدد كبير: سيوقف ثلاثة"
+
+
 def test_what_is_no_verb_of_the_list_or_not_actual_is_left_alone(labels):
     assert negated(actual(labels, "قصف عنيف", "عنيف")) is None
     assert negated(actual(labels, "قصفت البلدة", "قصفت", "alleged")) is None
@@ -82,8 +97,10 @@ def test_statuses_are_counted_on_the_changed_incidents_that_were_found(labels):
     other = negated(plain)
     wrong = actual(labels, other.text, "تقصف")
     assert status_counts([plain], [plain], [other], [other], labels) == {
-        "incidents": 1, "found_before": 1, "found": 1, "unrealised": 1.0, "interval": [1.0, 1.0]
+        "incidents": 1, "found_before": 1, "found": 1, "unrealised": 1.0, "interval": [1.0, 1.0],
+        "recall": {"effect": 0.0, "interval": [0.0, 0.0], "decided": False},
     }  # fmt: skip
     assert status_counts([plain], [plain], [other], [wrong], labels)["unrealised"] == 0.0
-    assert status_counts([plain], [plain], [other], [Record("r", other.text)], labels)["unrealised"] is None
+    missed = status_counts([plain], [plain], [other], [Record("r", other.text)], labels)
+    assert (missed["unrealised"], missed["recall"]["effect"]) == (None, -1.0)
     assert status_counts([], [], [], [], labels)["incidents"] == 0

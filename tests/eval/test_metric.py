@@ -63,3 +63,15 @@ def test_probabilities_errors_and_slices_are_evaluate_metrics_too(lines):
 def test_pairs_of_two_records_are_refused(lines):
     with pytest.raises(RecordError, match="pair 0: gold is 'a', the prediction 'b'"):
         ErrorCounts(LABELS).compute(predictions=lines["predictions"][::-1][1:], references=lines["references"][:2])
+
+
+def test_pairs_over_two_texts_are_refused(lines):
+    other = json.dumps(Record("a", "نص آخر").to_dict())
+    with pytest.raises(RecordError, match="pair 0: 'a' has two texts"):
+        IncidentScores(LABELS).compute(predictions=[other], references=lines["references"][:1])
+
+
+def test_a_prediction_with_an_error_counts_as_empty(lines):
+    failed = [json.dumps({**json.loads(line), "error": "boom"}) for line in lines["references"]]
+    figures = IncidentScores(LABELS).compute(predictions=failed, references=lines["references"])
+    assert figures["incidents F1"] == 0

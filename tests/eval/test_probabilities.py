@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from eval.probabilities import calibration, curve, main, probabilities
+from eval.score import score
 from tests.conftest import span
 from waqia import Incident, Participant, Record, Span, write_records
 
@@ -78,6 +79,13 @@ def test_average_precision_has_an_interval_around_it_that_narrows_with_more_docu
         return row["interval"][1] - row["interval"][0]
 
     assert measured(400) < measured(40)
+
+
+def test_a_prediction_with_an_error_is_at_0_as_in_the_scores(labels):
+    gold = [passage("a"), passage("b"), Record("c", TEXT)]
+    said = [passage("a", 0.9, 0.9), Record("b", TEXT, extra={"error": "boom"}), Record("c", TEXT, extra={"types": {"armed_attack": 0.1}})]
+    row = probabilities(list(zip(gold, said, strict=True)), labels)["average_precision"]["armed_attack"]
+    assert row["value"] == score(gold, said, labels).average_precision["armed_attack"] == pytest.approx(5 / 6)
 
 
 def test_passages_of_one_document_are_drawn_together(labels):

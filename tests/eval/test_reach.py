@@ -28,6 +28,22 @@ def test_a_participant_windows_away_from_its_trigger_is_out_of_reach(row, labels
     assert found["participants"]["lost"] == 1
 
 
+def test_with_an_incident_its_participants_are_lost(row, labels):
+    row["incidents"][0]["trigger"] = span(row["text"], "هاج")
+    model = artefact.load()
+    found = reach([parse_record(row, labels, "here")], model.tokenizer, labels, model.windows).to_dict()
+    assert found["incidents"] == {"reached": 0, "lost": 1, "share_lost": 1}
+    assert found["participants"] == {"reached": 0, "lost": 3, "share_lost": 1}
+
+
+def test_a_trigger_that_begins_before_the_first_word_is_outside_every_window(labels):
+    text = " قصف على المدينة"
+    incident = {"type": "shelling", "status": "actual", "trigger": span(text, " قصف"), "participants": []}
+    model = artefact.load()
+    record = parse_record({"id": "x", "text": text, "incidents": [incident]}, labels, "here")
+    assert reach([record], model.tokenizer, labels, model.windows).lost == {"incident, outside every window": 1}
+
+
 def test_the_command_prints_and_writes_what_is_lost(root, tmp_path, capsys):
     main([str(artefact.DEFAULT), str(root / "data/test.jsonl"), "--out", str(tmp_path / "reach.json")])
     assert "incidents: 318 reached" in capsys.readouterr().out
