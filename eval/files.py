@@ -10,7 +10,7 @@ from typing import Any
 
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import Record, parse_record, read_rows
+from waqia.schema import Reading, Record, parse_record, read_rows
 
 SHOWN = 5  # ids or rows named in a message
 
@@ -41,6 +41,12 @@ def read_predictions(path: Path, gold: Sequence[Record], labels: LabelSet) -> li
     _refuse(path, "texts are not gold's", others, "predict on the very texts of the gold file")
     parsed = {record.id: record for record in _parse(path, [(where, _whole(row, wanted[row["id"]])) for where, row in rows], labels)}
     return [parsed[record.id] for record in gold]
+
+
+def prediction(record: Record, reading: Reading) -> Record:
+    """What was read in a record's text, as a prediction."""
+    error = {} if reading.error is None else {"error": reading.error}
+    return Record(record.id, record.text, reading.incidents, None, {"types": reading.types, **error})
 
 
 def _rows(path: Path) -> list[Row]:

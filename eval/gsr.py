@@ -20,13 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from eval.command import run
 from eval.counts import Counts, Tally, add
-from eval.files import read_predictions
+from eval.files import prediction, read_predictions
 from eval.intervals import bootstrap
-from eval.probabilities import RESAMPLES, percentiles, weighted_precision
+from eval.probabilities import average_precisions
 from eval.score import passage_types
 from train.gsr import CLASSES, NO_ROLE, import_gsr
 from waqia.labels import LabelSet
@@ -66,8 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def read(reader: Reader, records: Sequence[Record]) -> tuple[list[Record], LabelSet]:
     """What an artefact reads in the texts of records, and its label set."""
     readings = reader.read_many(record.text for record in records)
-    rows = [Record(a.id, a.text, b.incidents, extra={"types": b.types}) for a, b in zip(records, readings, strict=True)]
-    return rows, reader.labels
+    return [prediction(record, reading) for record, reading in zip(records, readings, strict=True)], reader.labels
 
 
 def judge(records: Sequence[Record], predicted: Sequence[Record], labels: LabelSet) -> dict[str, Any]:
@@ -92,13 +89,14 @@ def _judge(name: str, pairs: Sequence[Pair], types: set[str]) -> dict[str, Any]:
     tallies = [_tally(*pair, name, types, t, s) for pair, t, s in zip(asked, truth, said, strict=True)]
     documents = [str(gold.extra["document"]) for gold, _ in asked]
     intervals = bootstrap(tallies, documents, _figures) if asked else {}
-    precision, interval = _precision(truth, probabilities, documents) if given else (None, None)
+    judgements = list(zip(probabilities, truth, strict=True)) if given else []
+    precision = average_precisions({name: (judgements, documents if given else [])})[name]
     return {
         "sentences": len(asked),
         "yes": sum(truth),
-        "average_precision": precision,
+        "average_precision": precision["value"],
         **_figures(add(tallies)),
-        "intervals": {"average_precision": interval, **{figure: pair and list(pair) for figure, pair in intervals.items()}},
+        "intervals": {"average_precision": precision["interval"], **{figure: pair and list(pair) for figure, pair in intervals.items()}},
         "called_yes_by_label": {label: _share(said, difficulty, label) for label in sorted(set(difficulty))},
     }
 
@@ -119,15 +117,6 @@ def _figures(total: Tally) -> dict[str, float | None]:
         **{f"{role}_token_f1": total.get(f"{role} tokens", Counts()).f1 for role in ROLES},
         **{f"{role}_code_accuracy": total.get(f"{role} codes", Counts()).recall for role in ROLES},
     }
-
-
-def _precision(truth: Sequence[bool], p: Sequence[float], documents: Sequence[str]) -> tuple[float | None, list[float] | None]:
-    """Average precision and its interval."""
-    names, rows = np.unique(np.array(documents, str), return_inverse=True)
-    random, size = np.random.default_rng(0), len(names)
-    value = weighted_precision(truth, p, np.ones(len(rows), np.int64))
-    drawn = [random.multinomial(size, np.full(size, 1 / size))[rows] for _ in range(RESAMPLES if size else 0)]
-    return value, percentiles([weighted_precision(truth, p, weights) for weights in drawn])
 
 
 def _share(said: Sequence[bool], difficulty: Sequence[str], label: str) -> float:

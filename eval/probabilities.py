@@ -45,49 +45,48 @@ def probabilities(pairs: Pairs, labels: LabelSet) -> dict[str, Any]:
     return {
         "calibration": {name: calibration(judgements) for name, judgements in heads.items()},
         "precision_recall": {name: curve(judgements) for name, judgements in by_type.items()},
-        "average_precision": average_precisions(pairs, by_type, labels),
+        "average_precision": average_precisions({name: (by_type[name], _documents(pairs, name, labels)) for name in by_type}),
     }
 
 
-def average_precisions(pairs: Pairs, by_type: Mapping[str, Sequence[Judgement]], labels: LabelSet) -> dict[str, Any]:
-    """Average precision of each type and `mean`, value and interval; None where there are not passages of both answers."""
-    documents = {name: _documents(pairs, name, labels) for name in by_type}
-    columns = {
-        name: ([right for _, right in judgements], [p for p, _ in judgements], np.array(documents[name]))
-        for name, judgements in by_type.items()
-        if 0 < sum(right for _, right in judgements) < len(judgements)
+def average_precisions(columns: Mapping[str, tuple[Sequence[Judgement], Sequence[str]]]) -> dict[str, Any]:
+    """Average precision and its interval of each column of judgements and their documents, and of their `mean`.
+
+    None where there are not judgements of both answers. All columns are drawn together, document by document.
+    """
+    names = sorted({document for _, documents in columns.values() for document in documents})
+    number, size, random = {name: n for n, name in enumerate(names)}, max(1, len(names)), np.random.default_rng(0)
+    read = {
+        name: ([right for _, right in judgements], [p for p, _ in judgements], np.array([number[d] for d in documents], int))
+        for name, (judgements, documents) in columns.items()
     }
-    size, random = 1 + max((max(rows) for rows in documents.values() if rows), default=0), np.random.default_rng(0)
 
     def figures(weights: NDArray[np.int64]) -> dict[str, float | None]:
-        values = {name: weighted_precision(truth, p, weights[rows]) for name, (truth, p, rows) in columns.items()}
+        values = {name: _weighted_precision(truth, p, weights[rows]) for name, (truth, p, rows) in read.items()}
         return values | {"mean": mean(values.values())}
 
     drawn = [figures(random.multinomial(size, np.full(size, 1 / size))) for _ in range(RESAMPLES)]
-    found = {
-        name: {"value": value, "interval": percentiles([row[name] for row in drawn])}
-        for name, value in figures(np.ones(size, np.int64)).items()
-    }
-    return found | {name: {"value": None, "interval": None} for name in by_type if name not in columns}
+    whole = figures(np.ones(size, np.int64))
+    return {name: {"value": value, "interval": _percentiles([row[name] for row in drawn])} for name, value in whole.items()}
 
 
-def weighted_precision(truth: Sequence[bool], p: Sequence[float], weights: NDArray[np.int64]) -> float | None:
+def _weighted_precision(truth: Sequence[bool], p: Sequence[float], weights: NDArray[np.int64]) -> float | None:
     """Average precision of weighted judgements; None where the weights leave only one answer."""
-    yes = weights @ np.array(truth)
+    yes = weights @ np.array(truth, int)
     return float(average_precision_score(truth, p, sample_weight=weights)) if 0 < yes < weights.sum() else None
 
 
-def percentiles(drawn: Sequence[float | None]) -> list[float] | None:
+def _percentiles(drawn: Sequence[float | None]) -> list[float] | None:
     """The 95 % interval of what resamples gave; None where most of them gave nothing."""
     values = [value for value in drawn if value is not None]
     return [float(bound) for bound in np.percentile(values, (2.5, 97.5))] if 2 * len(values) > len(drawn) else None
 
 
-def _documents(pairs: Pairs, name: str, labels: LabelSet) -> list[int]:
-    """The number of the document of each passage that `type_judgements` judges."""
-    documents = [str(gold.extra.get("document", gold.id)) for gold, _ in pairs]
-    number = {document: n for n, document in enumerate(sorted(set(documents)))}
-    return [number[document] for document, (gold, _) in zip(documents, pairs, strict=True) if name in asked_types(gold, labels)]
+def _documents(pairs: Pairs, name: str, labels: LabelSet) -> list[str]:
+    """The document of each passage that `type_judgements` judges."""
+    if not any("types" in said.extra for _, said in pairs):
+        return []
+    return [str(gold.extra.get("document", gold.id)) for gold, _ in pairs if name in asked_types(gold, labels)]
 
 
 def type_judgements(pairs: Pairs, name: str, labels: LabelSet) -> list[Judgement]:

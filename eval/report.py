@@ -34,7 +34,7 @@ from eval import plots
 from eval.command import run
 from eval.compare import compare
 from eval.errors import Verdict, analyse, classify, triggers
-from eval.files import read_gold, read_predictions
+from eval.files import prediction, read_gold, read_predictions
 from eval.probabilities import probabilities
 from eval.reach import reach
 from eval.robustness import judge
@@ -44,7 +44,7 @@ from waqia import artefact
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.reader import Reader
-from waqia.schema import Incident, Record, Span, dump_row
+from waqia.schema import Incident, Record, Span, write_records
 from waqia.text import sentence_starts
 
 EXAMPLES = 6  # of each kind of error
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "versions": {"python": platform.python_version(), "machine": platform.machine()} | {name: version(name) for name in PACKAGES},
     }
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "predictions.jsonl").write_text("".join(f"{dump_row(record.to_dict())}\n" for record in predicted), "utf-8")
+    write_records(args.out / "predictions.jsonl", predicted)
     (args.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
     (args.out / "report.html").write_text(render(report, list(examples(gold, predicted, reader.labels)), reader.labels), "utf-8")
     (args.out / "model-card.md").write_text(str(card(report)), "utf-8")
@@ -116,10 +116,7 @@ def timed(reader: Reader, gold: Sequence[Record]) -> tuple[list[Record], dict[st
         began = time.perf_counter()
         reader.read(text)
         each.append(time.perf_counter() - began)
-    predicted = [
-        Record(r.id, r.text, reading.incidents, None, {"types": reading.types} | ({"error": reading.error} if reading.error else {}))
-        for r, reading in zip(gold, readings, strict=True)
-    ]
+    predicted = [prediction(record, reading) for record, reading in zip(gold, readings, strict=True)]
     return predicted, {
         "passages_a_second": len(texts) / whole,
         "words_a_second": sum(len(text.split()) for text in texts) / whole,
@@ -171,12 +168,12 @@ def examples(gold: Sequence[Record], predicted: Sequence[Record], labels: LabelS
     """Errors that tell most, each in its sentence: incidents found where none is or of a wrong type, the most confident first; and missed
     ones, those of types that the model thought least likely for the passage first."""
     found: dict[str, list[tuple[float, Record, Verdict, Incident | None, Incident | None]]] = {"spurious": [], "wrong": [], "missed": []}
-    for record, prediction in zip(gold, predicted, strict=True):
-        ours, theirs = judged(record, prediction, labels)
+    for record, said in zip(gold, predicted, strict=True):
+        ours, theirs = judged(record, said, labels)
         for verdict in classify(triggers(ours), triggers(theirs)):
             if verdict.kind in found:
                 a, b = _of(ours, verdict.gold), _of(theirs, verdict.predicted)
-                sure = (b.score or 0.0) if b else 1 - float(prediction.extra.get("types", {}).get(a.type if a else "", 0.0))
+                sure = (b.score or 0.0) if b else 1 - float(said.extra.get("types", {}).get(a.type if a else "", 0.0))
                 found[verdict.kind].append((sure, record, verdict, a, b))
     for kind, rows in found.items():
         for _, record, _, a, b in sorted(rows, key=lambda row: (-row[0], row[1].id))[:EXAMPLES]:

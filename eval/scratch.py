@@ -10,7 +10,6 @@ from typing import Any
 
 from eval.runs import chance, fine_tuned
 from train.config import FinetuneConfig, load_config
-from waqia.decode import read_texts
 from waqia.labels import LabelSet
 from waqia.schema import Record, write_records
 
@@ -20,7 +19,8 @@ DEV = 0.1  # share of the documents that thresholds and temperatures are fitted 
 
 def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet, config_path: Path = CONFIG) -> list[dict[str, Any]]:
     """Train and predict; takes minutes and torch."""
-    from train.run import Run  # and with it torch
+    from train.finetune import predictions  # and with it torch
+    from train.run import Run
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -34,9 +34,5 @@ def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet, c
             "dev_files": [str(folder / "dev.jsonl")],
         }
         config = FinetuneConfig.model_validate(load_config(FinetuneConfig, config_path).model_dump(mode="json") | own)
-        run = Run.load(fine_tuned(config))
-        readings = read_texts([record.text for record in gold], run.reader())
-    return [
-        {"id": record.id, "incidents": [incident.to_dict() for incident in reading.incidents], "types": reading.types}
-        for record, reading in zip(gold, readings, strict=True)
-    ]
+        predicted = predictions(Run.load(fine_tuned(config)), gold)
+    return [{name: value for name, value in record.to_dict().items() if name != "text"} for record in predicted]

@@ -30,7 +30,7 @@ import torch
 from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import BertConfig, BertForMaskedLM, DataCollatorForLanguageModeling, PreTrainedTokenizerFast
+from transformers import BertForMaskedLM, DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 from eval.command import run
 from eval.reach import Reach
@@ -39,7 +39,7 @@ from train.corpus import Corpus
 from train.features import Collator, read_windows
 from train.finetune import optimizer
 from train.pretrain import MaskedLanguageModel, PretrainConfig, Pretraining, load_encoder
-from train.run import build_model, window_settings
+from train.run import bert_config, build_model, window_settings
 from train.run import load_encoder as load_finetuned
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
@@ -78,15 +78,7 @@ def pretraining(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[dict[str,
     shape, texts = config.encoder, [json.loads(line)["text"] for line in TEXTS.read_text("utf-8").splitlines()]
     if not isinstance(shape, RandomEncoder):
         raise ConfigError(f"{config.name}: `encoder` must be a shape here, so that both roads start alike; take configs/pretrain-mini.yaml")
-    bert = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.attention_heads,
-        intermediate_size=shape.intermediate,
-        max_position_embeddings=shape.positions,
-    )
-    stock = BertForMaskedLM(bert)
+    stock = BertForMaskedLM(bert_config(shape, tokenizer))
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", mask_token="[MASK]", cls_token="[CLS]", sep_token="[SEP]")
     collate = DataCollatorForLanguageModeling(fast, mlm_probability=config.masking.rate)
     encoded = [{"input_ids": e.ids[: shape.positions]} for e in tokenizer.encode_batch(texts)]

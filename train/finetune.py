@@ -23,6 +23,7 @@ from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from eval.command import run as run_script
+from eval.files import prediction
 from eval.reach import Reach
 from eval.score import score
 from train.calibrate import calibrate
@@ -34,7 +35,7 @@ from train.run import Run, build_model, load_encoder, window_settings
 from waqia.decode import Calibration, read_texts
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
-from waqia.schema import Record, dump_row, read_records
+from waqia.schema import Record, read_records, write_records
 
 log = logging.getLogger("train.finetune")
 
@@ -64,7 +65,7 @@ def finish(run: Run, dev: Sequence[Record]) -> None:
     predicted = predictions(run, dev)
     scores = score(dev, predicted, run.labels)
     run.save(run.config.output)
-    (run.config.output / "dev-predictions.jsonl").write_text("".join(f"{dump_row(r.to_dict())}\n" for r in predicted), "utf-8")
+    write_records(run.config.output / "dev-predictions.jsonl", predicted)
     (run.config.output / "dev-scores.json").write_text(json.dumps(scores.to_dict(), ensure_ascii=False, indent=1), "utf-8")
     shutil.rmtree(checkpoints(run.config), ignore_errors=True)
     log.info("saved %s; on dev, which also chose its thresholds: %s", run.config.output, scores.headline())
@@ -73,7 +74,7 @@ def finish(run: Run, dev: Sequence[Record]) -> None:
 def predictions(run: Run, records: Sequence[Record]) -> list[Record]:
     """What the run reads in the texts of records, as records."""
     readings = read_texts([record.text for record in records], run.reader())
-    return [Record(r.id, r.text, reading.incidents, None, {"types": reading.types}) for r, reading in zip(records, readings, strict=True)]
+    return [prediction(record, reading) for record, reading in zip(records, readings, strict=True)]
 
 
 def build_trainer(run: Run, records: Sequence[Record], arguments: TrainingArguments) -> Trainer:

@@ -26,13 +26,14 @@ from pydantic import Field
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+from transformers import AutoModel, AutoTokenizer, BertModel
 
 from eval.command import run as run_script
 from train import tokenizer as tokenizers
 from train.checkpoints import newest_valid, seal
 from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
 from train.corpus import Corpus, CorpusConfig, Rows, distinct, pack
+from train.run import bert_config
 from train.start import mimetic
 from waqia.errors import ConfigError
 
@@ -326,17 +327,8 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
     if isinstance(config.encoder, str):
         options = {"dtype": torch.float32, "attn_implementation": attention, "add_pooling_layer": False}
         return AutoModel.from_pretrained(config.encoder, **options, **none)
-    shape = config.encoder
-    bert = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.attention_heads,
-        intermediate_size=shape.intermediate,
-        max_position_embeddings=shape.positions,
-        initializer_range=0.02 if config.start == "random" else 0.64 / shape.width**0.5,
-        **none,
-    )
+    scale = 0.02 if config.start == "random" else 0.64 / config.encoder.width**0.5
+    bert = bert_config(config.encoder, tokenizer, initializer_range=scale, **none)
     encoder = AutoModel.from_config(bert, attn_implementation=attention, add_pooling_layer=False)
     if config.start == "mimetic":
         mimetic(encoder, np.concatenate([rows[:, 1:].ravel() for rows in corpus.sources]), config.seed)

@@ -21,6 +21,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from eval.command import run as run_script
+from eval.files import prediction
 from eval.score import score
 from train import export
 from waqia import artefact
@@ -163,7 +164,7 @@ def scores(folder: Path, gold: Sequence[Record], backend: str) -> dict[str, floa
     """Every headline figure of an artefact."""
     reader = Reader.load(folder, backend=backend)
     readings = reader.read_many(record.text for record in gold)
-    predicted = [Record(r.id, r.text, reading.incidents, None, reading.to_dict()) for r, reading in zip(gold, readings, strict=True)]
+    predicted = [prediction(record, reading) for record, reading in zip(gold, readings, strict=True)]
     return score(gold, predicted, reader.labels).figures()
 
 

@@ -129,17 +129,22 @@ def _random_encoder(config: FinetuneConfig, shape: RandomEncoder, texts: Sequenc
         kept.parent.mkdir(parents=True, exist_ok=True)
         tokenizers.train(texts, shape.vocabulary).save(str(kept))
     tokenizer = Tokenizer.from_file(str(kept))
-    bert = BertConfig(
+    dropout = config.training.encoder_dropout
+    bert = bert_config(shape, tokenizer, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    return AutoModel.from_config(bert, attn_implementation=config.training.attention, add_pooling_layer=False), tokenizer
+
+
+def bert_config(shape: RandomEncoder, tokenizer: Tokenizer, **options: Any) -> BertConfig:
+    """The shape as transformers takes it, with the tokenizer's vocabulary."""
+    return BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=shape.width,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.attention_heads,
         intermediate_size=shape.intermediate,
         max_position_embeddings=shape.positions,
-        hidden_dropout_prob=config.training.encoder_dropout,
-        attention_probs_dropout_prob=config.training.encoder_dropout,
+        **options,
     )
-    return AutoModel.from_config(bert, attn_implementation=config.training.attention, add_pooling_layer=False), tokenizer
 
 
 def _not_found(name: str, error: OSError) -> str:

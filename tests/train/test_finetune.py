@@ -31,6 +31,12 @@ def configure(root, tmp_path, change=lambda data: None):
     return path
 
 
+def lend_vocabulary(finished, other):
+    """Give a run that has not begun the vocabulary of a finished one: learning it again would break ties otherwise."""
+    (other / "checkpoints").mkdir(parents=True)
+    shutil.copy(finished / "tokenizer.json", other / "checkpoints")
+
+
 @pytest.fixture(scope="module")
 def trained(root, tmp_path_factory):
     """A run of the smoke configuration and its artefact."""
@@ -118,9 +124,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path):
     (tmp_path / "b").mkdir()
     whole, cut = configure(root, tmp_path / "a", often), configure(root, tmp_path / "b", often)
     finetune.main([str(whole)])
-    vocabulary = tmp_path / "b/run/checkpoints/tokenizer.json"
-    vocabulary.parent.mkdir(parents=True)
-    shutil.copy(tmp_path / "a/run/tokenizer.json", vocabulary)
+    lend_vocabulary(tmp_path / "a/run", tmp_path / "b/run")
     build = finetune.build_trainer
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(finetune, "build_trainer", lambda *args: stop_at(build(*args), 10))
@@ -145,9 +149,7 @@ def test_two_processes_have_the_losses_of_one(root, tmp_path):
     (tmp_path / "two").mkdir()
     one, two = configure(root, tmp_path / "one", alike), configure(root, tmp_path / "two", alike)
     finetune.main([str(one)])
-    vocabulary = tmp_path / "two/run/checkpoints/tokenizer.json"
-    vocabulary.parent.mkdir(parents=True)
-    shutil.copy(tmp_path / "one/run/tokenizer.json", vocabulary)
+    lend_vocabulary(tmp_path / "one/run", tmp_path / "two/run")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([*launcher, "-m", "train.finetune", str(two)], cwd=root, env=environment, capture_output=True, text=True)
