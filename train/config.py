@@ -69,7 +69,10 @@ class LossWeights(Part):
 
 
 class Training(Part):
-    """The optimiser's road; rates are peaks, `warmup` a share of all steps, `layer_decay` the factor from a layer to the one below."""
+    """The optimiser's road; rates are peaks, `warmup` a share of all steps, `layer_decay` the factor from a layer to the one below.
+
+    `hidden_words` is the share of words that a window shows as [MASK], drawn anew every time it is read.
+    """
 
     epochs: Positive
     batch_windows: Count
@@ -81,6 +84,7 @@ class Training(Part):
     warmup: Share
     max_grad_norm: Positive
     encoder_dropout: Share
+    hidden_words: Share
     precision: Literal["fp32", "bf16"]
     attention: Literal["eager", "sdpa"]
     save_steps: Count

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +22,8 @@ from waqia.labels import LabelSet
 from waqia.schema import Record
 from waqia.windows import Window, WindowSettings, batch, split
 
+FEATURES = 1  # raised when _features changes, so that windows cached before are cut anew
+
 
 def read_windows(
     records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings, reach: Reach
@@ -29,16 +36,40 @@ def read_windows(
             yield _features(record, window, labels)
 
 
-def dataset(records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings, reach: Reach) -> Dataset:
-    """The windows of the records as a `datasets.Dataset`, with their number of tokens in the column `length`."""
-    return Dataset.from_list(list(read_windows(records, tokenizer, labels, settings, reach)))
+def dataset(
+    records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings, cache: Path
+) -> tuple[Dataset, Reach]:
+    """The windows of the records as a `datasets.Dataset`, their number of tokens in the column `length`, and which labels they reach.
+
+    Kept in `cache` under a digest of all that they follow from, so that runs over the same texts cut them once.
+    """
+    said = [*(record.to_dict() for record in records), tokenizer.to_str(), labels.to_dict(), asdict(settings), FEATURES]
+    digest = hashlib.sha256()
+    for one in said:
+        digest.update(json.dumps(one, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    path = cache / digest.hexdigest()[:24]
+    if not path.is_dir():
+        reach = Reach()
+        windows = Dataset.from_list(list(read_windows(records, tokenizer, labels, settings, reach)))
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            partial = Path(folder) / "windows"
+            windows.save_to_disk(partial)
+            (partial / "reach.json").write_text(json.dumps({"reached": reach.reached, "lost": reach.lost}), "utf-8")
+            if not path.is_dir():  # another run may have been quicker
+                partial.rename(path)
+    counts = json.loads((path / "reach.json").read_text("utf-8"))
+    return Dataset.load_from_disk(path), Reach(**{name: Counter(found) for name, found in counts.items()})
 
 
 class Collator:
-    """Pads features into the arguments of `IncidentModel.forward`."""
+    """Pads features into the arguments of `IncidentModel.forward`.
 
-    def __init__(self, pad_id: int) -> None:
-        self.pad_id = pad_id
+    A share `hidden` of the words becomes `mask_id`, anew each time: what happened must then be read off the words around.
+    """
+
+    def __init__(self, pad_id: int, mask_id: int = 0, hidden: float = 0.0) -> None:
+        self.pad_id, self.mask_id, self.hidden = pad_id, mask_id, hidden
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """B windows, T tokens, W words, K types, N triggers, P participants.
@@ -52,11 +83,12 @@ class Collator:
         triggers = [[place, *trigger] for place, row in enumerate(rows) for trigger in row["triggers"]]
         first_trigger = [sum(len(row["triggers"]) for row in rows[:place]) for place in range(len(rows))]
         spans = [[first_trigger[place] + span[0], *span[1:]] for place, row in enumerate(rows) for span in row["spans"]]
+        ids, mask, starts, ends = map(torch.from_numpy, (padded.input_ids, padded.attention_mask, padded.word_starts, padded.word_ends))
         return {
-            "input_ids": torch.from_numpy(padded.input_ids),
-            "attention_mask": torch.from_numpy(padded.attention_mask),
-            "word_starts": torch.from_numpy(padded.word_starts),
-            "word_ends": torch.from_numpy(padded.word_ends),
+            "input_ids": hide_words(ids, starts, ends, self.mask_id, self.hidden) if self.hidden else ids,
+            "attention_mask": mask,
+            "word_starts": starts,
+            "word_ends": ends,
             "type_targets": torch.tensor([row["type_targets"] for row in rows], dtype=torch.float32),
             "type_asked": torch.tensor([row["type_asked"] for row in rows], dtype=torch.float32),
             "trigger_targets": torch.tensor([_pad(row["trigger_targets"], words) for row in rows]),
@@ -65,6 +97,14 @@ class Collator:
             "spans": torch.tensor(spans, dtype=torch.long).view(-1, 5),
             "labels": torch.zeros(len(rows), dtype=torch.long),  # Trainer counts these to know how many windows a step has
         }
+
+
+def hide_words(ids: Tensor, starts: Tensor, ends: Tensor, mask_id: int, share: float) -> Tensor:
+    """Token ids (B, T) with all tokens of a share of the words, drawn from torch's random state, become mask_id; bounds (B, W)."""
+    chosen = (torch.rand(starts.shape) < share).long()
+    steps = torch.zeros(len(ids), ids.shape[1] + 1, dtype=torch.long)
+    steps.scatter_add_(1, starts, chosen).scatter_add_(1, ends, -chosen)
+    return ids.masked_fill(steps.cumsum(1)[:, :-1] > 0, mask_id)
 
 
 def _window(row: dict[str, Any]) -> Window:

@@ -24,7 +24,6 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from eval.command import run as run_script
 from eval.files import prediction
-from eval.reach import Reach
 from eval.score import score
 from train.calibrate import calibrate
 from train.checkpoints import newest_valid, seal
@@ -79,10 +78,10 @@ def predictions(run: Run, records: Sequence[Record]) -> list[Record]:
 
 def build_trainer(run: Run, records: Sequence[Record], arguments: TrainingArguments) -> Trainer:
     """A stock Trainer over the records' windows."""
-    reach = Reach()
-    windows = dataset(records, run.tokenizer, run.labels, window_settings(run.config), reach)
+    windows, reach = dataset(records, run.tokenizer, run.labels, window_settings(run.config), run.config.output.parent / "windows")
     log.info("%d records, %d windows; %s", len(records), len(windows), ", ".join(reach.lines()))
-    collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
+    pad, mask = (run.tokenizer.token_to_id(name) or 0 for name in ("[PAD]", "[MASK]"))
+    collator = Collator(pad, mask, run.config.training.hidden_words)
     callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(run.config))]
     optimizers = (optimizer(run.model, run.config), None)
     trainer = Trainer(run.model, arguments, collator, windows, optimizers=optimizers, callbacks=callbacks)  # type: ignore[arg-type]

@@ -212,11 +212,11 @@ def participants_loss(
 ) -> Tensor:
     """Roles over all word pairs, sectors over gold spans (P, 5: trigger, role, first, last, sector), statuses over triggers; summed."""
     pairs = (mask.unsqueeze(2) * mask.unsqueeze(1)).triu()
-    targets = torch.zeros_like(role_logits, dtype=torch.float32)
     trigger, role, first, last, sector = spans.unbind(1)
-    targets[trigger, first, last, role] = 1.0
-    each = F.binary_cross_entropy_with_logits(role_logits.float(), targets, reduction="none")
-    loss = weights.roles * (each * pairs.unsqueeze(-1)).sum() / 4
+    # Binary cross-entropy is softplus(logit), less the logit where the answer is yes: few are, so no dense targets are made.
+    yes = torch.unique(torch.stack([trigger, first, last, role]), dim=1).unbind(0)
+    logits = role_logits.float()
+    loss = weights.roles * ((F.softplus(logits).sum(-1) * pairs).sum() - logits[yes].sum()) / 4
     loss = loss + weights.statuses * F.cross_entropy(status_logits.float(), status, ignore_index=IGNORE, reduction="sum") / 4
     place = torch.arange(mask.shape[1], device=mask.device)
     inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(sector_logits.dtype)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 
 from eval.reach import Reach
 from tests.conftest import span
 from train import tokenizer as tokenizers
-from train.features import Collator, read_windows
+from train import features as features_module
+from train.features import Collator, dataset, hide_words, read_windows
 from train.model import IGNORE
 from train.selfcheck import check
 from waqia import read_records
@@ -96,3 +99,40 @@ def test_real_news_passes_the_label_road_too(root, split, tokenizer, labels):
     report = check(list(read_records(path, labels)), tokenizer, labels, WIDE)
     assert report.scores["actors F1"] == pytest.approx(1, abs=2e-3)
     assert report.unexplained == 0
+
+
+def test_windows_are_cut_once_and_found_again_with_what_they_reach(row, tokenizer, labels, tmp_path, monkeypatch):
+    records = [parse_record(row, labels, "x")]
+    first, reach = dataset(records, tokenizer, labels, WIDE, tmp_path / "cache")
+    monkeypatch.delattr(features_module, "read_windows")  # a second cut would fail
+    again, reach_again = dataset(records, tokenizer, labels, WIDE, tmp_path / "cache")
+    assert again.to_list() == first.to_list()
+    assert (reach_again.reached, reach_again.lost) == (reach.reached, reach.lost) != (Counter(), Counter())
+
+
+def test_windows_are_cut_anew_for_other_labels_or_settings(row, tokenizer, labels, tmp_path):
+    other = {**row, "incidents": []}
+    sizes = [
+        len(dataset([parse_record(one, labels, "x")], tokenizer, labels, settings, tmp_path)[0]["triggers"][0])
+        for one, settings in ((row, WIDE), (other, WIDE), (row, WindowSettings(64, 16)))
+    ]
+    assert sizes == [1, 0, 1]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_hidden_words_are_hidden_whole():
+    ids = torch.arange(10, 22).view(2, 6)
+    starts, ends = torch.tensor([[1, 3, 4], [1, 2, 0]]), torch.tensor([[3, 4, 5], [2, 5, 0]])
+    hidden = hide_words(ids, starts, ends, 4, 1.0)
+    assert hidden.tolist() == [[10, 4, 4, 4, 4, 15], [16, 4, 4, 4, 4, 21]]
+    torch.manual_seed(0)
+    words = torch.stack([hide_words(ids, starts, ends, 4, 0.5) == 4 for _ in range(400)])
+    assert torch.equal(words[:, 0, 1], words[:, 0, 2])
+    assert 0.4 < words[:, 0, 1].float().mean() < 0.6
+
+
+def test_a_collator_hides_words_only_where_asked(row, tokenizer, labels):
+    (window,), _ = features(row, tokenizer, labels)
+    plain, hidden = Collator(0)([window])["input_ids"], Collator(0, 4, 1.0)([window])["input_ids"]
+    assert plain[0].tolist() == window["ids"]
+    assert set(hidden[0, 1:-1].tolist()) == {4}

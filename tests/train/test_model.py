@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812
 from transformers import BertConfig, BertModel
 
 from eval.reach import Reach
 from train import tokenizer as tokenizers
 from train.config import HeadShape, LossWeights
 from train.features import Collator, read_windows
-from train.model import IncidentModel, Sizes, distance_bucket, word_means
+from train.model import IncidentModel, Sizes, distance_bucket, participants_loss, word_means
 from waqia import read_records
 from waqia.windows import WindowSettings
 
@@ -68,3 +69,16 @@ def test_a_word_is_the_mean_of_its_tokens_and_padding_is_zero():
 def test_distances_are_signed_and_double():
     buckets = distance_bucket(torch.arange(12), torch.tensor([5]), torch.tensor([6]))
     assert buckets.tolist() == [[4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11, 12]]
+
+
+def test_the_loss_of_roles_is_the_binary_cross_entropy_of_every_span_of_real_words():
+    torch.manual_seed(0)
+    logits, mask = torch.randn(3, 5, 5, 2), torch.tensor([[1] * 5, [1, 1, 1, 0, 0], [1] * 5])
+    spans = torch.tensor([[0, 1, 2, 4, 3], [0, 1, 2, 4, 0], [1, 0, 0, 0, -100]])  # trigger, role, first, last, sector; one told twice
+    targets = torch.zeros_like(logits)
+    targets[0, 2, 4, 1] = targets[1, 0, 0, 0] = 1
+    each = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
+    real = sum(each[n, i, j] for n, words in enumerate((5, 3, 5)) for i in range(words) for j in range(i, words))
+    roles_alone = LossWeights(types=0, triggers=0, inside=0, roles=4, statuses=0, sectors=0)
+    loss = participants_loss(logits, torch.zeros(3, 2), torch.zeros(3, 5, 4), torch.zeros(3).long(), spans, mask, roles_alone)
+    torch.testing.assert_close(loss, real)
