@@ -7,8 +7,8 @@ import torch
 
 from eval.reach import Reach
 from tests.conftest import span
-from train import tokenizer as tokenizers
 from train import features as features_module
+from train import tokenizer as tokenizers
 from train.features import Collator, dataset, hide_words, read_windows
 from train.model import IGNORE
 from train.selfcheck import check
