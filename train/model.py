@@ -83,8 +83,7 @@ class ParticipantsHead(nn.Module):
         self.layers = nn.ModuleList(AttentionLayer(width, shape.attention_heads, shape.dropout) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(shape.dropout)
-        self.first = nn.Linear(width, sizes.roles * (shape.role_width + 1))
-        self.last = nn.Linear(width, sizes.roles * (shape.role_width + 1))
+        self.first, self.last = (nn.Linear(width, sizes.roles * (shape.role_width + 2)) for _ in range(2))
         self.width_bias = nn.Embedding(WIDTHS, sizes.roles)
         self.role_bias = nn.Parameter(torch.full((sizes.roles,), -5.0))
         self.status_out = nn.Linear(width, sizes.statuses)
@@ -92,6 +91,12 @@ class ParticipantsHead(nn.Module):
         nn.init.zeros_(self.width_bias.weight)
         nn.init.normal_(self.distance.weight, std=0.02)
         nn.init.normal_(self.type_embedding.weight, std=0.5)
+        # Two features of a span's ends begin as what its first word says alone, and its last: their partners begin as the constant 1.
+        with torch.no_grad():
+            for ends, constant in ((self.first, -1), (self.last, -2)):
+                weight, bias = ends.weight.view(sizes.roles, -1, width), ends.bias.view(sizes.roles, -1)
+                weight[:, :-2] /= shape.role_width**0.25
+                weight[:, constant], bias[:, constant] = 0, 1
 
     def forward(self, states: Tensor, mask: Tensor, first: Tensor, last: Tensor, type_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """states (N, W, D), mask (N, W), trigger (N,) -> role_logits (N, W, W, R), status_logits (N, S), sector_logits (N, W, C)."""
@@ -107,14 +112,13 @@ class ParticipantsHead(nn.Module):
         return self._spans(states, place), status, self.sector_out(states)
 
     def _spans(self, states: Tensor, place: Tensor) -> Tensor:
-        shape = (*states.shape[:2], self.roles, self.role_width + 1)
-        first, last = self.first(states).view(shape), self.last(states).view(shape)
-        product = torch.einsum("nird,njrd->nijr", first[..., :-1] / self.role_width**0.5, last[..., :-1])
-        width = (place.unsqueeze(0) - place.unsqueeze(1)).clamp(0, WIDTHS - 1)
-        backwards = (place.unsqueeze(0) < place.unsqueeze(1)).unsqueeze(-1)
-        # What no trigger changes comes together first, (W, W, R): every step over (N, W, W, R) costs.
-        shared = (self.width_bias(width) + self.role_bias).masked_fill(backwards, NEVER)
-        return product + first[..., -1].unsqueeze(2) + last[..., -1].unsqueeze(1) + shared
+        shape = (*states.shape[:2], self.roles, self.role_width + 2)
+        product = torch.einsum("nird,njrd->nijr", self.first(states).view(shape), self.last(states).view(shape))
+        width = place.unsqueeze(0) - place.unsqueeze(1)
+        # One row a width of span, the last for those that end before they begin. What no trigger changes comes together first, (W, W, R):
+        # every step over (N, W, W, R) costs.
+        rows = torch.cat([self.width_bias.weight + self.role_bias, torch.full_like(self.role_bias, NEVER).unsqueeze(0)])
+        return product + F.embedding(width.clamp(-1, WIDTHS - 1).remainder(WIDTHS + 1), rows)
 
 
 class AttentionLayer(nn.Module):

@@ -123,6 +123,7 @@ def quantise(graph: Path, target: Path, inputs: Iterable[Inputs]) -> Path:
             quant_format=QuantFormat.QDQ, per_channel=True, weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
             reduce_range=True,  # 7-bit weights: processors without VNNI saturate when they add two products of 8 bits
             nodes_to_quantize=layer_products(plain),
+            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},  # what is added next is fp32
         )  # fmt: skip
         onnx.save(export.store_as_half(onnx.load(written), halved), target)
     return target

@@ -150,9 +150,8 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
     role_logits (W, W, R), first word x last word; spans that end before they begin, or that run on for more than LONGEST_PARTICIPANT
     words, are never picked.
     """
-    probabilities = _sigmoid(role_logits / temperature)
-    first, last, role = np.nonzero(probabilities >= thresholds)
-    scores = probabilities[first, last, role]
+    first, last, role = np.nonzero(role_logits >= temperature * _logit(thresholds))  # few are: no sigmoid of the others
+    scores = _sigmoid(role_logits[first, last, role] / temperature)
     free = np.ones((role_logits.shape[2], len(role_logits)), bool)
     picked = []
     for place in np.argsort(-scores, kind="stable"):
@@ -248,6 +247,11 @@ def pad_id(tokenizer: Tokenizer) -> int:
 
 def _sigmoid(x: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))), np.float32)
+
+
+def _logit(p: Floats) -> Floats:
+    p = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-12)
+    return np.asarray(np.log(p / (1 - p)), np.float32)
 
 
 def _softmax(x: Floats) -> Floats:
