@@ -2,23 +2,26 @@
 
 PLAN is a YAML file such as configs/ablations.yaml: a `base` configuration, `gold` (one of its dev files), `seeds`, and `variants`, each a
 name with the keys of the configuration that it changes. Every variant is fine-tuned with every seed (runs that are there are not made
-again), and its figures on gold are set beside those of the first variant: means over seeds, and whether the data can tell them apart, as in
-eval.compare. Thresholds are fitted on the dev files as in any run, gold among them, for all variants alike.
+again), and its figures on gold are set beside those of the first variant: means over seeds with 95 % intervals, from a bootstrap over
+documents of the counts of all seeds together, and whether the data can tell them apart, as in eval.compare. One variant alone, without
+changes, gives the figures of a configuration over seeds. Thresholds are fitted on the dev files as in any run, gold among them, for all
+variants alike.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from eval.command import run
-from eval.compare import Comparison, compare
+from eval.compare import Comparison, compare, pool
 from eval.files import read_gold
+from eval.intervals import Interval, bootstrap
 from eval.runs import fine_tuned
-from eval.score import Scores, score
+from eval.score import Scores, headline, score
 from train.config import FinetuneConfig, Part, load_config
 from waqia.labels import LabelSet
 from waqia.schema import Record, read_records
@@ -52,10 +55,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         name: [scored(variant(base, name, changes, seed), gold, labels) for seed in plan.seeds] for name, changes in plan.variants.items()
     }
     first = next(iter(found.values()))
-    comparisons = {name: compare(first, seeds) for name, seeds in found.items()}
+    rows = {name: to_dict(compare(first, seeds), intervals(seeds, labels)) for name, seeds in found.items()}
     if args.out:
-        args.out.write_text(json.dumps({n: to_dict(c) for n, c in comparisons.items()}, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print("\n".join(table(comparisons)))
+        args.out.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print("\n".join(table(rows)))
 
 
 def variant(base: FinetuneConfig, name: str, changes: dict[str, Any], seed: int) -> FinetuneConfig:
@@ -73,30 +76,39 @@ def scored(config: FinetuneConfig, gold: Sequence[Record], labels: LabelSet) -> 
     return score(gold, [said[record.id] for record in gold], labels)
 
 
-def to_dict(comparison: dict[str, Comparison]) -> dict[str, Any]:
+def intervals(seeds: Sequence[Scores], labels: LabelSet) -> dict[str, Interval | None]:
+    """Bootstrap intervals of the figures over all seeds together."""
+    return bootstrap(pool(seeds), seeds[0].documents, lambda tally: headline(tally, labels))
+
+
+def to_dict(comparison: Mapping[str, Comparison], bounds: Mapping[str, Interval | None]) -> dict[str, Any]:
     """A variant's figures as plain data."""
     return {
-        name: {"mean": c.b.mean, "deviation": c.b.deviation, "effect": c.test and c.test.effect, "p": c.test and c.test.p}
+        name: {
+            "mean": c.b.mean, "deviation": c.b.deviation, "interval": bounds[name],
+            "effect": c.test and c.test.effect, "p": c.test and c.test.p, "decided": bool(c.test and c.test.decided),
+        }
         for name, c in comparison.items()
         if name in FIGURES
-    }
+    }  # fmt: skip
 
 
-def table(comparisons: dict[str, dict[str, Comparison]]) -> list[str]:
+def table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A line a figure, a column a variant: the mean over seeds, and a star where the data can tell it from the first."""
-    wide = max(18, *(len(name) + 2 for name in comparisons))
-    lines = [f"{'':<20}" + "".join(f"{name:>{wide}}" for name in comparisons)]
-    for figure in FIGURES:
-        cells = [_cell(c[figure]) for c in comparisons.values() if figure in c]
-        lines.append(f"{figure:<20}" + "".join(f"{cell:>{wide}}" for cell in cells))
+    cells = {name: [_cell(figures[figure]) for figure in FIGURES if figure in figures] for name, figures in rows.items()}
+    wide = {name: 2 + max(len(name), *map(len, column)) for name, column in cells.items()}
+    shown = [figure for figure in FIGURES if figure in next(iter(rows.values()))]
+    lines = [f"{'':<20}" + "".join(f"{name:>{wide[name]}}" for name in rows)]
+    lines += [f"{figure:<20}" + "".join(f"{cells[name][n]:>{wide[name]}}" for name in rows) for n, figure in enumerate(shown)]
     return [*lines, "", "* the data can tell it from the first"]
 
 
-def _cell(c: Comparison) -> str:
-    if c.b.mean is None:
+def _cell(figure: Mapping[str, Any]) -> str:
+    if figure["mean"] is None:
         return "–"
-    spread = "" if c.b.deviation is None else f" ±{c.b.deviation:.3f}"
-    return f"{c.b.mean:.3f}{spread}" + ("*" if c.test and c.test.decided else "")
+    spread = "" if figure["deviation"] is None else f" ±{figure['deviation']:.3f}"
+    bounds = "" if figure["interval"] is None else f" [{figure['interval'][0]:.3f}, {figure['interval'][1]:.3f}]"
+    return f"{figure['mean']:.3f}{spread}{bounds}" + ("*" if figure["decided"] else "")
 
 
 if __name__ == "__main__":

@@ -165,3 +165,26 @@ def learning_curve(curve: Mapping[str, Any]) -> Figure:
         ax.minorticks_off()
         ax.set(xlabel="training records", ylabel="F1", ylim=(0, 1))
     return figure
+
+
+def engines(speed: Mapping[str, Any]) -> Figure:
+    """Passages that each engine reads in a second of one core, a panel for each model: medians with least and most, times the pipeline."""
+    with mpl.rc_context({**STYLE, "axes.grid.axis": "x"}):
+        shapes = list(speed["shapes"].values())
+        figure = Figure(figsize=(9, 0.9 + 0.26 * max(len(one["engines"]) for one in shapes)), layout="constrained")
+        for ax, one in zip(figure.subplots(1, len(shapes), squeeze=False)[0], shapes, strict=True):
+            rows = [(name, engine) for name, engine in one["engines"].items() if "unsupported" not in engine][::-1]
+            for place, (name, engine) in enumerate(rows):
+                rate = engine["passages_per_cpu_s"]
+                colour = ACCENT if name.startswith("waqia") else SOFT
+                ax.barh(place, rate["median"], 0.62, color=colour, alpha=0.75)
+                ax.plot((rate["min"], rate["max"]), (place, place), color=INK, linewidth=0.8)
+                times = f"{engine['times_pipeline']['median']:.1f}×, " if "times_pipeline" in engine else ""
+                said = f"{times}{engine['share_of_limit']['median']:.0%}"
+                ax.annotate(said, (rate["max"], place), (4, 0), textcoords="offset points", va="center", fontsize=7, color=SOFT)
+            ax.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=7)
+            ax.margins(x=0.22)
+            ax.set_xlim(left=0)
+            ax.set_xlabel("passages a second of one core")
+            ax.set_title(f"{one['shape']['name']}: {one['shape']['layers']} × {one['shape']['width']}", fontsize=8, loc="left")
+    return figure

@@ -1,4 +1,5 @@
-"""The whole judgement of an artefact on one page: python -m eval.report ARTEFACT GOLD OUT/ [--against OTHER] [--train FILE…] [--curve FILE]
+"""The whole judgement of an artefact on one page: python -m eval.report ARTEFACT GOLD OUT/ [--against OTHER] [--train FILE…]
+[--curve FILE] [--engines FILE]
 
 Writes into OUT:
 
@@ -8,7 +9,8 @@ Writes into OUT:
 - predictions.jsonl, what the artefact read, to compare against later.
 
 --against is another artefact's folder or a file of predictions on the same gold; --train names the training files, for slices by how
-often a type was trained on; --curve is what eval.curve wrote. Gold text stands in the page: share it as you may share the gold file.
+often a type was trained on; --curve is what eval.curve wrote, --engines what eval.speed --json wrote. Gold text stands in the page: share
+it as you may share the gold file.
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--against", type=Path, metavar="OTHER", help="another artefact, or predictions on the same gold")
     parser.add_argument("--train", type=Path, nargs="+", default=[], metavar="FILE", help="what the artefact was trained on")
     parser.add_argument("--curve", type=Path, metavar="FILE", help="a learning curve from eval.curve")
+    parser.add_argument("--engines", type=Path, metavar="FILE", help="other engines beside this one, from eval.speed --json")
     parser.add_argument("--threads", type=int, help="threads of ONNX Runtime (default: its own choice)")
     args = parser.parse_args(argv)
     reader = Reader.load(args.artefact, threads=args.threads)
@@ -82,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "reach": reached(args.artefact, gold),
         "curve": json.loads(args.curve.read_text("utf-8")) if args.curve else None,
         "speed": speed,
+        "engines": json.loads(args.engines.read_text("utf-8")) if args.engines else None,
         "artefact": artefact_facts(args.artefact),
         "versions": {"python": platform.python_version(), "machine": platform.machine()} | {name: version(name) for name in PACKAGES},
     }
@@ -228,6 +232,7 @@ def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: Lab
         "sectors": plots.confusion(report["error_classes"]["confusion"]["sectors"], list(labels.sectors)),
         "robustness": plots.effects(report["robustness"]["changes"], "incidents F1"),
         "curve": plots.learning_curve(report["curve"]) if report["curve"] else None,
+        "engines": plots.engines(report["engines"]) if report["engines"] else None,
     }
     return environment.get_template("report.html").render(
         report=report,

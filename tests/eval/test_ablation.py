@@ -48,10 +48,11 @@ def test_variants_are_set_beside_the_first(root, tmp_path, monkeypatch, capsys):
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), "utf-8")
     main([str(tmp_path / "plan.yaml"), "--out", str(tmp_path / "table.json")])
     table = json.loads((tmp_path / "table.json").read_text("utf-8"))
-    assert table["whole"]["incidents F1"] == {"mean": 1.0, "deviation": 0.0, "effect": 0.0, "p": 1.0}
+    whole = {"mean": 1.0, "deviation": 0.0, "interval": [1.0, 1.0], "effect": 0.0, "p": 1.0, "decided": False}
+    assert table["whole"]["incidents F1"] == whole
     assert table["silent"]["incidents F1"]["mean"] == 0
     assert table["silent"]["incidents F1"]["p"] < 0.01
-    assert "0.000 ±0.000*" in capsys.readouterr().out
+    assert "0.000 ±0.000 [0.000, 0.000]*" in capsys.readouterr().out
 
 
 def test_a_plan_with_a_key_too_many_names_it(tmp_path):

@@ -96,7 +96,7 @@ def test_what_a_text_says_cannot_become_markup(row, labels):
         "mean_average_precision": None, "data": {"gold": {"name": "g", "bytes": 1, "sha256": "0"}, "train": []}, "against": None,
         "probabilities": nothing, "error_classes": {"confusion": {"types": [], "sectors": []}, "triggers": {"counts": {}},
         "participants": {"counts": {}}}, "slices": {}, "robustness": {"changes": {}, "statuses": {}},
-        "reach": {"incidents": None, "participants": None, "causes": {}}, "curve": None, "versions": {},
+        "reach": {"incidents": None, "participants": None, "causes": {}}, "curve": None, "engines": None, "versions": {},
         "speed": dict.fromkeys(("passages_a_second", "words_a_second", "milliseconds_median", "milliseconds_p95"), 1.0),
         "artefact": {"bytes": 1, "manifest": {"files": {}, "card": {"config": {}, "data": {}, "temperatures": {}}}, "settings": {}},
     }  # fmt: skip
@@ -116,3 +116,12 @@ def test_a_plot_is_the_same_each_time_and_none_where_there_is_nothing():
     assert plots.precision_recall({"arrest": None}, {"arrest": {"gold": 1}}) is None
     assert plots.reliability({"types": None}) is None
     assert plots.effects({"digits": {}}, "incidents F1") is None
+
+
+def test_engines_are_drawn_for_each_model_and_those_that_cannot_run_are_left_out():
+    measured = {"passages_per_cpu_s": {"median": 40.0, "min": 38.0, "max": 41.0}, "share_of_limit": {"median": 0.31}}
+    shape = {"name": "mini", "layers": 4, "width": 256}
+    rows = {"pipeline batch 1": measured, "waqia onnxruntime": {**measured, "times_pipeline": {"median": 1.5}}, "tpu": {"unsupported": "no"}}
+    drawn = plots.svg(plots.engines({"shapes": {"mini": {"shape": shape, "engines": rows}}}))
+    assert "1.5×, 31%" in drawn
+    assert "tpu" not in drawn
