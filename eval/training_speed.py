@@ -7,8 +7,8 @@ Real, unpadded tokens a second, medians of interleaved rounds in one run:
 - fine-tuning, model and batch of the configuration: batches in random order padded to the longest window allowed, fp32, against
   train.finetune's (windows grouped by length, padded to the longest of the batch, its precision and attention).
 
-Texts are data/train.jsonl. Shown too: what matrix multiplication of these shapes reaches on this machine, and each road's share of it (six
-operations a weight and real token, embeddings left out: what is spent on padding or unneeded logits counts for nothing).
+Texts are data/train.jsonl. Shown too: what matrix multiplication of these shapes reaches on this machine, and each road's share of it in
+its own precision (six operations a weight and real token, embeddings left out: padding and unneeded logits count for nothing).
 """
 
 from __future__ import annotations
@@ -60,14 +60,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="also write the figures as JSON here")
     args = parser.parse_args(argv)
     tokenizer = Tokenizer.from_file(str(args.tokenizer))
+    pretrain, finetune = load_config(PretrainConfig, args.pretrain), load_config(FinetuneConfig, args.finetune)
     roads = {
-        "pretraining": pretraining(load_config(PretrainConfig, args.pretrain), tokenizer),
-        "fine-tuning": finetuning(load_config(FinetuneConfig, args.finetune)),
+        "pretraining": (*pretraining(pretrain, tokenizer), pretrain.optimisation.precision),
+        "fine-tuning": (*finetuning(finetune), finetune.training.precision),
     }
-    limit = gemm_limit()
+    limit = {"fp32": gemm_limit(torch.float32), "bf16": gemm_limit(torch.bfloat16)}
     result: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "gemm_gflops": limit}
-    for name, (steps, weights) in roads.items():
-        result[name] = measured(steps, 0.0 if args.quick else args.seconds, 6e-9 * weights / limit)
+    for name, (steps, weights, precision) in roads.items():
+        limits = [limit["fp32"], limit[precision]]  # the stock road computes in fp32
+        result[name] = measured(steps, 0.0 if args.quick else args.seconds, [6e-9 * weights / one for one in limits])
     if args.out:
         args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print("\n".join(table(result)))
@@ -162,9 +164,9 @@ def weights(encoder: nn.Module) -> int:
     return sum(p.numel() for name, p in encoder.named_parameters() if p.ndim > 1 and ".layer." in name)
 
 
-def gemm_limit() -> float:
-    """GFLOP/s of fp32 matrix multiplication at shapes of a small encoder, all threads: the best of several, as a limit should be."""
-    a, b = torch.randn(1024, 256), torch.randn(256, 1024)
+def gemm_limit(dtype: torch.dtype) -> float:
+    """GFLOP/s of matrix multiplication at shapes of a small encoder, all threads: the best of several, as a limit should be."""
+    a, b = torch.randn(1024, 256, dtype=dtype), torch.randn(256, 1024, dtype=dtype)
     return max(2 * 1024 * 256 * 1024 * 50 / seconds(partial(torch.mm, a, b), 50) / 1e9 for _ in range(5))
 
 
@@ -176,8 +178,8 @@ def seconds(act: Callable[[], Any], times: int) -> float:
     return time.perf_counter() - began
 
 
-def measured(steps: dict[str, Step], duration: float, share: float) -> dict[str, dict[str, float]]:
-    """Tokens a second of each road, in turn round by round after one step to warm up; ratios to the first."""
+def measured(steps: dict[str, Step], duration: float, shares: Sequence[float]) -> dict[str, dict[str, float]]:
+    """Tokens a second of each road, in turn round by round after one step to warm up; ratios to the first, shares of the limit."""
     rates: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -199,13 +201,14 @@ def measured(steps: dict[str, Step], duration: float, share: float) -> dict[str,
             "times": rate / first,
             "of_limit": rate * share,
         }
-        for name, rate in medians.items()
+        for (name, rate), share in zip(medians.items(), shares, strict=True)
     }
 
 
 def table(result: dict[str, Any]) -> list[str]:
     """The figures as lines of text."""
-    lines = [f"{result['threads']} threads, torch {result['torch']}, fp32 matrix products {result['gemm_gflops']:.0f} GFLOP/s"]
+    limits = ", ".join(f"{precision} {limit:.0f}" for precision, limit in result["gemm_gflops"].items())
+    lines = [f"{result['threads']} threads, torch {result['torch']}; matrix products, GFLOP/s: {limits}"]
     for name in ("pretraining", "fine-tuning"):
         lines += ["", f"{name:<46} {'tokens/s':>9} {'least':>7} {'most':>7} {'times':>6} {'of limit':>9}"]
         for road, r in result[name].items():

@@ -26,7 +26,7 @@ def test_roads_are_run_in_turn_and_compared_to_the_first(monkeypatch):
     def step(name, tokens):
         return lambda: turns.append(name) or tokens
 
-    result = measured({"a": step("a", 10), "b": step("b", 30)}, 2.0, 0.01)
+    result = measured({"a": step("a", 10), "b": step("b", 30)}, 2.0, [0.02, 0.01])
     assert "".join(turns) == "ab" + 2 * ("a" * 5 + "b" * 5)
     assert result["b"]["times"] == 3
     assert result["b"]["of_limit"] == 150 * 0.01
