@@ -24,7 +24,7 @@ from eval.edits import Edit, apply
 from eval.intervals import bootstrap, paired
 from eval.score import judged, match, same_incident
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Record
+from waqia.schema import Incident, Record, Span
 
 CLITICS = "(?P<clitics>[وف]?[بلك]?)"
 MARKS = "[\u064b-\u0652]*"  # vowel signs may follow any letter of a verb
@@ -102,8 +102,15 @@ def _paraphrased(record: Record, before: str) -> Record | None:
         return None
     changed = apply(record, sorted(found))
     ids = set().union(*found.values())
-    statuses = [UNREALISED if id(incident) in ids else incident.status for incident in record.incidents]
-    return replace(changed, incidents=tuple(replace(i, status=s) for i, s in zip(changed.incidents, statuses, strict=True)))
+    pairs = zip(record.incidents, changed.incidents, strict=True)
+    return replace(changed, incidents=tuple(_unrealised(now) if id(then) in ids else now for then, now in pairs))
+
+
+def _unrealised(incident: Incident) -> Incident:
+    """The incident unrealised, its trigger the verb without the particle before it."""
+    verb = incident.trigger.text.rpartition(" ")[2]
+    trigger = Span(incident.trigger.end - len(verb), incident.trigger.end, verb)
+    return replace(incident, status=UNREALISED, trigger=trigger)
 
 
 def _verb(text: str, incident: Incident, before: str) -> Edit | None:

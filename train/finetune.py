@@ -18,12 +18,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from eval.command import run as run_script
 from eval.files import prediction
+from eval.meaning import future, negated
 from eval.score import score
 from train.calibrate import calibrate
 from train.checkpoints import newest_valid, seal
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = load_config(FinetuneConfig, config_path(sys.argv[1:] if argv is None else argv))
     labels = LabelSet.load(config.label_set)
     train = [record for source in config.train_files for record in read_records(source.path, labels) for _ in range(source.repeat)]
+    train += paraphrased(train, config.training.paraphrases, config.seed)
     dev = [record for path in config.dev_files for record in read_records(path, labels)]
     set_seed(config.seed)
     arguments = training_arguments(config)
@@ -55,6 +58,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if trainer.is_world_process_zero():
         finish(run, dev)
         trainer.state.save_to_json(str(config.output / "trainer-state.json"))
+
+
+def paraphrased(records: Sequence[Record], share: float, seed: int) -> list[Record]:
+    """A share of the records that bear it once more, their actual incidents' verbs negated or put in the future, so unrealised."""
+    random, changes = np.random.default_rng(seed), (negated, future)
+    chosen = [(record, changes[random.integers(2)]) for record in records if random.random() < share]
+    return [changed for record, change in chosen if (changed := change(record)) is not None]
 
 
 def finish(run: Run, dev: Sequence[Record]) -> None:

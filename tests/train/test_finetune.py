@@ -14,7 +14,7 @@ from train import export, finetune
 from train.config import FinetuneConfig, load_config
 from train.export import parity
 from train.run import Run, load_encoder
-from waqia import ConfigError, Reader
+from waqia import ConfigError, Reader, read_records
 
 
 def configure(root, tmp_path, change=lambda data: None):
@@ -179,3 +179,19 @@ def test_windows_longer_than_the_encoder_are_refused(root, tmp_path):
     config = configure(root, tmp_path, lambda data: data["windows"].update(max_tokens=512))
     with pytest.raises(ConfigError, match="has only 128 positions"):
         finetune.main([str(config)])
+
+
+def test_records_whose_verbs_bear_it_are_read_once_more_as_unrealised(root, labels):
+    records = list(read_records(root / "data/train.jsonl", labels))
+    changed = finetune.paraphrased(records, 1.0, 7)
+    plain = {record.id: record for record in records}
+    assert 20 < len(changed) < len(records)
+    for record in changed:
+        pairs = list(zip(plain[record.id].incidents, record.incidents, strict=True))
+        moved = [now for then, now in pairs if now.status != then.status]
+        assert moved
+        assert {incident.status for incident in moved} == {"unrealised"}
+        assert all(record.text[i.trigger.start : i.trigger.end] == i.trigger.text and " " not in i.trigger.text for i in moved)
+    half = finetune.paraphrased(records, 0.5, 7)
+    assert 0.3 * len(changed) < len(half) < 0.7 * len(changed)
+    assert finetune.paraphrased(records, 0.0, 7) == []
