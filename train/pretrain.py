@@ -49,11 +49,16 @@ class Masking(Part):
 
 
 class Optimisation(Part):
-    """Warm-up, constant rate, then a linear decay over the last `decay` of all tokens; until it begins `tokens` may be changed."""
+    """Warm-up, constant rate, then a linear decay over the last `decay` of all tokens; until it begins `tokens` may be changed.
+
+    `muon` (Jordan et al. 2024) takes the matrices of the layers, its updates scaled to the size of AdamW's so that one rate serves both;
+    all else is AdamW's.
+    """
 
     tokens: Count
     batch_rows: Count
     micro_batch_rows: Count
+    optimizer: Literal["adamw", "muon"]
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_tokens: Annotated[int, Field(ge=0)]
@@ -170,7 +175,7 @@ class Pretraining:
         self.special = np.zeros(len(self.continues), bool)
         self.special[[vocabulary[token] for token in tokenizers.SPECIAL]] = True
         self.raw_model = model
-        self.model, self.optimizer = accelerator.prepare(model, adamw(model, config))
+        self.model, *self.optimizers = accelerator.prepare(model, *optimizers(model, config.optimisation))
         if config.optimisation.compile:
             self.model = torch.compile(self.model, dynamic=True)
         self.step = 0
@@ -208,7 +213,7 @@ class Pretraining:
     def update(self, rows: Rows) -> float:
         """One optimiser step; FloatingPointError where loss or gradient is not finite, before the weights are touched."""
         o = self.config.optimisation
-        for group in self.optimizer.param_groups:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = o.learning_rate * self.rate()
         batch = self.batch(rows, (self.config.seed, self.step))
         processes, masked = self.accelerator.num_processes, len(batch.targets)
@@ -223,8 +228,9 @@ class Pretraining:
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), o.max_grad_norm)
         if not math.isfinite(total) or not torch.isfinite(norm):
             raise FloatingPointError(f"step {self.step}: loss {total}, gradient norm {float(norm)}; lower optimisation.learning_rate")
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return total
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -280,7 +286,8 @@ class Pretraining:
         folder = self.config.output / f"checkpoint-{self.step}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        state = {"model": self.raw_model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
+        kept = [optimizer.state_dict() for optimizer in self.optimizers]
+        state = {"model": self.raw_model.state_dict(), "optimizers": kept, "step": self.step}
         torch.save(state, folder / "state.pt")
         seal(folder, config_hash(self.config))
         for old in self.config.output.glob("checkpoint-*"):
@@ -293,7 +300,8 @@ class Pretraining:
         if newest is not None:
             state = torch.load(Path(newest) / "state.pt", map_location=self.accelerator.device, weights_only=True)
             self.raw_model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(kept)
             self.step = state["step"]
 
 
@@ -349,14 +357,18 @@ def save_encoder(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None
     partial.rename(folder)
 
 
-def adamw(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW; biases and norms do not decay."""
-    o = config.optimisation
+def optimizers(model: MaskedLanguageModel, o: Optimisation) -> list[torch.optim.Optimizer]:
+    """AdamW, and for the matrices of the layers Muon where it is asked for; biases and norms do not decay."""
+    matrices = [p for layer in model.encoder.encoder.layer for p in layer.parameters() if p.ndim == 2] if o.optimizer == "muon" else []
+    taken = set(map(id, matrices))
     groups = [
-        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim > 1 and id(p) not in taken], "weight_decay": o.weight_decay},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=o.learning_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    adamw = torch.optim.AdamW(groups, lr=o.learning_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    if not matrices:
+        return [adamw]
+    return [adamw, torch.optim.Muon(matrices, lr=o.learning_rate, weight_decay=o.weight_decay, adjust_lr_fn="match_rms_adamw")]
 
 
 def config_hash(config: PretrainConfig) -> str:

@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from train.config import load_config
 from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
-from train.pretrain import Batch, PretrainConfig, Pretraining, check_rows
+from train.pretrain import Batch, MaskedLanguageModel, Optimisation, PretrainConfig, Pretraining, check_rows, optimizers
 from train.start import mimetic, ppmi_svd
 from train.tokenizer import train as train_tokenizer
 from waqia import ConfigError, RecordError
@@ -200,7 +200,9 @@ def test_a_checkpoint_is_sealed_only_after_its_encoder_is_written(tmp_path, monk
     monkeypatch.setattr("train.pretrain.config_hash", lambda _: "a")
     part = SimpleNamespace(state_dict=dict, encoder=None)
     main = SimpleNamespace(is_main_process=True)
-    run = SimpleNamespace(accelerator=main, config=SimpleNamespace(output=tmp_path), step=1, raw_model=part, optimizer=part, tokenizer=None)
+    run = SimpleNamespace(
+        accelerator=main, config=SimpleNamespace(output=tmp_path), step=1, raw_model=part, optimizers=[part], tokenizer=None
+    )
     Pretraining.save(run)
     assert order == ["encoder", "seal"]
 
@@ -230,3 +232,20 @@ def test_a_mimetic_start_is_a_function_of_its_seed():
     mimetic(one, tokens, 3)
     mimetic(other, tokens, 3)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_every_weight_has_one_optimiser_and_muon_only_the_matrices_of_the_layers(root, kind):
+    data = load_config(PretrainConfig, root / "configs/pretrain-smoke.yaml").optimisation.model_dump() | {"optimizer": kind}
+    settings = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    model = MaskedLanguageModel(BertModel(settings, add_pooling_layer=False))
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    made = optimizers(model, Optimisation.model_validate(data))
+    held = [[names[id(p)] for group in optimizer.param_groups for p in group["params"]] for optimizer in made]
+    assert sorted(name for part in held for name in part) == sorted(names.values())
+    if kind == "muon":
+        assert {name.rsplit(".", 1)[1] for name in held[1]} == {"weight"}
+        assert all(".layer." in name and "LayerNorm" not in name for name in held[1])
+        assert len(held[1]) == 2 * 6
+    else:
+        assert len(made) == 1
