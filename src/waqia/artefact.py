@@ -21,7 +21,8 @@ from waqia.windows import WindowSettings
 FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = ("encode.onnx", "participants.onnx", "tokenizer.json", "labels.json", "settings.json")
-DEFAULT = Path(__file__).parent / "artefacts" / "waqia-mini"
+PACKAGED = Path(__file__).parent / "artefacts"
+DEFAULT = PACKAGED / "waqia-mini"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,14 @@ class Artefact:
 
 
 def load(folder: str | Path = DEFAULT) -> Artefact:
-    """Verify and read an artefact; ArtefactError names the file that is missing, changed, extra, or of another format version."""
-    folder = Path(folder).absolute()
+    """Verify and read an artefact: a folder, or the name of one in the package.
+
+    ArtefactError names the file that is missing, changed, extra, or of another format version.
+    """
+    folder = Path(folder)
+    if len(folder.parts) == 1 and not folder.exists() and (PACKAGED / folder).is_dir():
+        folder = PACKAGED / folder
+    folder = folder.absolute()
     manifest = _manifest(folder)
     _verify(folder, manifest)
     try:

@@ -29,8 +29,9 @@ class Reader:
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, backend: str = "onnxruntime", threads: int | None = None) -> Self:
-        """Open an artefact, by default the one in the package, with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
+        """Open an artefact with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
 
+        `path` is a folder, or the name of an artefact in the package: "waqia-mini", the default, or "waqia-mini-int8", which is faster.
         `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. ArtefactError names what is
         missing, changed or of another version, ConfigError a backend that is unknown or not installed.
         """
@@ -82,10 +83,11 @@ class Reader:
         return Reading(label_set=label_set, model=self._model.name, error=f"{type(error).__name__}: {error}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reload, (None if self._folder == artefact.DEFAULT else self._folder, self._backend, self._threads)
+        packaged = self._folder.parent == artefact.PACKAGED  # which another machine may have elsewhere
+        return _reload, (self._folder.name if packaged else self._folder, self._backend, self._threads)
 
 
-def _reload(folder: Path | None, backend: str, threads: int | None) -> Reader:
+def _reload(folder: str | Path, backend: str, threads: int | None) -> Reader:
     return Reader.load(folder, backend=backend, threads=threads)
 
 

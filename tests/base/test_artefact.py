@@ -114,3 +114,12 @@ def test_a_file_that_matches_its_hash_but_makes_no_sense_is_an_artefact_error(fo
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(ArtefactError, match="does not hold up"):
         artefact.load(folder)
+
+
+def test_a_bare_name_is_an_artefact_of_the_package_unless_such_a_folder_stands_here(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert artefact.load("waqia-mini").folder == artefact.DEFAULT
+    folder.rename(folder.with_name("waqia-mini"))
+    assert artefact.load("waqia-mini").folder == folder.with_name("waqia-mini")
+    with pytest.raises(ArtefactError, match="waqia-maxi: no manifest"):
+        artefact.load("waqia-maxi")

@@ -139,6 +139,11 @@ def test_a_reader_can_be_pickled(reader, article):
     assert pickle.loads(pickle.dumps(reader)).read(article) == reader.read(article)
 
 
+def test_a_reader_of_the_package_is_pickled_by_name(reader):
+    _, (path, *_) = reader.__reduce__()
+    assert path == "waqia-mini"
+
+
 def test_readings_say_who_read(reader):
     reading = reader.read("قصف")
     assert reading.label_set == "incidents/1"
