@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
@@ -20,6 +21,7 @@ LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation m
 LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
 TOKENS_A_BATCH = 1024  # padded tokens in one pass of the encoder
 CELLS_A_BATCH = 100_000  # triggers x words x words in one pass of the participants graph
+ACTORS = ("initiator", "target")  # roles that tell one act from another of its type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,7 @@ class Calibration:
     role_temperature: float
     trigger_thresholds: Mapping[str, float]  # by incident type
     role_thresholds: Mapping[str, float]  # by role
+    told_again: float = 0.0  # least probability of an incident that may be another one told again, see told_once
 
     @classmethod
     def plain(cls, labels: LabelSet, threshold: float = 0.5) -> Calibration:
@@ -162,6 +165,22 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
     return picked
 
 
+def told_once(incidents: Sequence[Incident], least: float) -> list[Incident]:
+    """Incidents, most probable first, without acts told again: an annotator marks each once, a model at every mention.
+
+    Left out is what is less probable than `least` and shares an initiator or target with a more probable incident of its type.
+    """
+    kept = []
+    taken: dict[tuple[str, str], set[int]] = defaultdict(set)  # places in the text, by incident type and role
+    for incident in sorted(incidents, key=lambda incident: -(incident.score or 0.0)):
+        actors = [((incident.type, p.role), range(p.start, p.end)) for p in incident.participants if p.role in ACTORS]
+        if (incident.score or 0.0) >= least or all(taken[key].isdisjoint(places) for key, places in actors):
+            kept.append(incident)
+            for key, places in actors:
+                taken[key].update(places)
+    return kept
+
+
 def token_batches(items: list[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
     """(owner, window) pairs, windows of like length together, in batches of at most TOKENS_A_BATCH padded tokens."""
     chosen: list[tuple[int, Window]] = []
@@ -234,7 +253,8 @@ def _span(window: Window, first: int, last: int, text: str) -> Span:
 
 
 def _reading(incidents: list[Incident], types: Floats, windows: Sequence[Window], model: Model) -> Reading:
-    ordered = tuple(sorted(incidents, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
+    kept = told_once(incidents, model.calibration.told_again)
+    ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
     scores = {name: round(float(p), 6) for name, p in zip(model.labels.incident_types, types, strict=True)}
     label_set = f"{model.labels.name}/{model.labels.version}"
     return Reading(ordered, scores, len(windows), False, label_set, model.name)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from waqia.decode import Calibration, pick_participants, pick_triggers
+from waqia.decode import Calibration, pick_participants, pick_triggers, told_once
+from waqia.schema import Incident, Participant, Span
 
 
 def triggers(begins: dict[int, tuple[int, float]], inside: set[int] = frozenset(), owned=(0, 8), threshold=0.5, temperature=1.0):
@@ -74,3 +75,35 @@ def test_calibration_survives_json_and_refuses_unknown_keys(labels):
     assert Calibration.from_dict(calibration.to_dict()) == calibration
     with pytest.raises(TypeError):
         Calibration.from_dict({**calibration.to_dict(), "mood": 1})
+
+
+def incident(type_, start, score, **actors):
+    """An incident with its trigger at `start`, and the first place of each actor, five letters long."""
+    participants = tuple(Participant(place, place + 5, "جيش ما", role, "MIL", 0.9) for role, place in actors.items())
+    return Incident(type_, "actual", Span(start, start + 4, "هجوم"), participants, score)
+
+
+def test_an_act_told_again_is_reported_once_at_its_likeliest_mention():
+    title, body = incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.8, target=32)
+    assert told_once([title, body], 0.9) == [body]
+    assert told_once([title, body], 0.5) == [body, title]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        incident("arrest", 50, 0.6, target=30),  # another type
+        incident("armed_attack", 50, 0.6, target=35),  # another target
+        incident("armed_attack", 50, 0.6, initiator=30),  # the target of the one is the initiator of the other
+        incident("armed_attack", 50, 0.6, place=30),  # many things happen at one place
+        incident("armed_attack", 50, 0.6),
+    ],
+)
+def test_acts_that_differ_are_both_reported(other):
+    first = incident("armed_attack", 0, 0.8, target=30)
+    assert told_once([other, first], 0.9) == [first, other]
+
+
+def test_a_plain_calibration_leaves_every_mention(labels):
+    mentions = [incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.8, target=30)]
+    assert len(told_once(mentions, Calibration.plain(labels).told_again)) == 2
