@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.calibrate")
 
 LEAST = 0.05  # no threshold is looked for below this probability
-TOLD_AGAIN = 0.9  # rarely are there two acts of a type in a passage with one initiator (2.7 % of incidents) or one target (0.6 %)
+TOLD_AGAIN = 0.9  # annotators rarely find two acts of a type on one target in a passage: 25 of 3,893 incidents of news
 SHRINK = 40  # gold items at which a label's own threshold counts as much as that of all labels together
 
 

@@ -21,7 +21,7 @@ LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation m
 LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
 TOKENS_A_BATCH = 1024  # padded tokens in one pass of the encoder
 CELLS_A_BATCH = 100_000  # triggers x words x words in one pass of the participants graph
-ACTORS = ("initiator", "target")  # roles that tell one act from another of its type
+TARGET = "target"  # the role that tells one act from another of its type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,16 +168,15 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
 def told_once(incidents: Sequence[Incident], least: float) -> list[Incident]:
     """Incidents, most probable first, without acts told again: an annotator marks each once, a model at every mention.
 
-    Left out is what is less probable than `least` and shares an initiator or target with a more probable incident of its type.
+    Left out is what is less probable than `least` and shares a target with a more probable incident of its type.
     """
     kept = []
-    taken: dict[tuple[str, str], set[int]] = defaultdict(set)  # places in the text, by incident type and role
+    taken: dict[str, set[int]] = defaultdict(set)  # places in the text that are targets, by incident type
     for incident in sorted(incidents, key=lambda incident: -(incident.score or 0.0)):
-        actors = [((incident.type, p.role), range(p.start, p.end)) for p in incident.participants if p.role in ACTORS]
-        if (incident.score or 0.0) >= least or all(taken[key].isdisjoint(places) for key, places in actors):
+        places = {place for p in incident.participants if p.role == TARGET for place in range(p.start, p.end)}
+        if (incident.score or 0.0) >= least or taken[incident.type].isdisjoint(places):
             kept.append(incident)
-            for key, places in actors:
-                taken[key].update(places)
+            taken[incident.type] |= places
     return kept
 
 

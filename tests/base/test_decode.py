@@ -95,7 +95,6 @@ def test_an_act_told_again_is_reported_once_at_its_likeliest_mention():
         incident("arrest", 50, 0.6, target=30),  # another type
         incident("armed_attack", 50, 0.6, target=35),  # another target
         incident("armed_attack", 50, 0.6, initiator=30),  # the target of the one is the initiator of the other
-        incident("armed_attack", 50, 0.6, place=30),  # many things happen at one place
         incident("armed_attack", 50, 0.6),
     ],
 )
