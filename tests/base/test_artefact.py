@@ -123,3 +123,13 @@ def test_a_bare_name_is_an_artefact_of_the_package_unless_such_a_folder_stands_h
     assert artefact.load("waqia-mini").folder == folder.with_name("waqia-mini")
     with pytest.raises(ArtefactError, match="waqia-maxi: no manifest"):
         artefact.load("waqia-maxi")
+
+
+def test_the_int8_artefact_of_the_package_was_made_from_its_model_and_passed_the_gate():
+    plain, int8 = artefact.load(), artefact.load("waqia-mini-int8")
+    assert int8.model == f"{plain.model}-int8"
+    assert (int8.card["data"], int8.card["config"]) == (plain.card["data"], plain.card["config"])
+    assert (int8.calibration, int8.labels, int8.tokenizer.to_str()) == (plain.calibration, plain.labels, plain.tokenizer.to_str())
+    drops = [pair["fp32"] - pair["int8"] for figures in int8.card["int8"]["figures"].values() for pair in figures.values()]
+    assert len(drops) == 4
+    assert max(drops) <= 0.01
