@@ -95,9 +95,9 @@ def to_dict(comparison: Mapping[str, Comparison], bounds: Mapping[str, Interval 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A line a figure, a column a variant: the mean over seeds, and a star where the data can tell it from the first."""
-    cells = {name: [_cell(figures[figure]) for figure in FIGURES if figure in figures] for name, figures in rows.items()}
-    wide = {name: 2 + max(len(name), *map(len, column)) for name, column in cells.items()}
     shown = [figure for figure in FIGURES if figure in next(iter(rows.values()))]
+    cells = {name: [_cell(figures[figure]) for figure in shown] for name, figures in rows.items()}
+    wide = {name: 2 + max(len(name), *map(len, column)) for name, column in cells.items()}
     lines = [f"{'':<20}" + "".join(f"{name:>{wide[name]}}" for name in rows)]
     lines += [f"{figure:<20}" + "".join(f"{cells[name][n]:>{wide[name]}}" for name in rows) for n, figure in enumerate(shown)]
     return [*lines, "", "* the data can tell it from the first"]

@@ -41,6 +41,7 @@ from train.finetune import optimizer
 from train.pretrain import MaskedLanguageModel, PretrainConfig, Pretraining, load_encoder
 from train.run import bert_config, build_model, window_settings
 from train.run import load_encoder as load_finetuned
+from waqia.decode import pad_id
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import read_records
@@ -120,7 +121,7 @@ def finetuning(config: FinetuneConfig) -> tuple[dict[str, Step], int]:
     encoder, tokenizer = load_finetuned(config, [record.text for record in records])
     windows = list(read_windows(records, tokenizer, labels, window_settings(config), Reach()))
     by_length = sorted(windows, key=lambda window: window["length"])
-    collator, size = Collator(tokenizer.token_to_id("[PAD]") or 0), config.training.batch_windows
+    collator, size = Collator(pad_id(tokenizer)), config.training.batch_windows
     model = build_model(encoder, config, labels).train()
     adamw = optimizer(model, config)
     dtype = torch.bfloat16 if config.training.precision == "bf16" else None

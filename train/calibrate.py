@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from eval.probabilities import calibration as judge
 from eval.reach import Reach
 from train.features import Collator, read_windows
-from waqia.decode import Calibration, read_texts
+from waqia.decode import Calibration, pad_id, read_texts
 from waqia.schema import Incident, Participant, Record, Span
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def calibrate(run: Run, records: Sequence[Record]) -> tuple[Calibration, dict[st
 def temperatures(run: Run, records: Sequence[Record]) -> dict[str, Fit]:
     """One temperature for each head: types, triggers (given all words), roles (given the gold triggers)."""
     kinds: dict[str, list[tuple[Tensor, Tensor]]] = defaultdict(list)
-    collator = Collator(run.tokenizer.token_to_id("[PAD]") or 0)
+    collator = Collator(pad_id(run.tokenizer))
     features = list(read_windows(records, run.tokenizer, run.labels, run.reader().windows, Reach()))
     for start in range(0, len(features), 16):
         for name, pair in _logits(run, collator(features[start : start + 16])).items():

@@ -25,7 +25,7 @@ from train.backend import TorchBackend
 from train.run import Run
 from waqia import artefact
 from waqia.backends import OnnxBackend
-from waqia.decode import Encoded, Participants, Triggers
+from waqia.decode import Encoded, Participants, Triggers, pad_id
 from waqia.errors import ConfigError
 from waqia.schema import read_records
 from waqia.windows import Batch, batch, split
@@ -148,8 +148,7 @@ def parity(run: Run, graphs: Path) -> float:
 def _real_batches(run: Run) -> list[Batch]:
     records = list(read_records(run.config.dev_files[0], run.labels))[:PARITY_PASSAGES]
     windows = [window for record in records for window in split(record.text, run.tokenizer, run.reader().windows)]
-    pad = run.tokenizer.token_to_id("[PAD]") or 0
-    return [batch(windows[start : start + 8], pad) for start in range(0, len(windows), 8)]
+    return [batch(windows[start : start + 8], pad_id(run.tokenizer)) for start in range(0, len(windows), 8)]
 
 
 def _differences(ours: TorchBackend, theirs: OnnxBackend, one: Batch, run: Run) -> list[float]:

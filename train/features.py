@@ -22,7 +22,7 @@ from waqia.labels import LabelSet
 from waqia.schema import Record
 from waqia.windows import Window, WindowSettings, batch, split
 
-FEATURES = 1  # raised when _features changes, so that windows cached before are cut anew
+FEATURES = 1  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
 
 
 def read_windows(
@@ -56,8 +56,11 @@ def dataset(
             partial = Path(folder) / "windows"
             windows.save_to_disk(partial)
             (partial / "reach.json").write_text(json.dumps({"reached": reach.reached, "lost": reach.lost}), "utf-8")
-            if not path.is_dir():  # another run may have been quicker
+            try:
                 partial.rename(path)
+            except OSError:
+                if not path.is_dir():  # else another process was quicker
+                    raise
     counts = json.loads((path / "reach.json").read_text("utf-8"))
     return Dataset.load_from_disk(path), Reach(**{name: Counter(found) for name, found in counts.items()})
 

@@ -33,7 +33,7 @@ from train.config import FinetuneConfig, config_path, load_config
 from train.features import Collator, dataset
 from train.model import IncidentModel
 from train.run import Run, build_model, load_encoder, window_settings
-from waqia.decode import Calibration, read_texts
+from waqia.decode import Calibration, pad_id, read_texts
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record, read_records, write_records
@@ -88,10 +88,12 @@ def predictions(run: Run, records: Sequence[Record]) -> list[Record]:
 
 def build_trainer(run: Run, records: Sequence[Record], arguments: TrainingArguments) -> Trainer:
     """A stock Trainer over the records' windows."""
-    windows, reach = dataset(records, run.tokenizer, run.labels, window_settings(run.config), run.config.output.parent / "windows")
+    cache = run.config.output.parent / "windows"
+    with arguments.main_process_first():  # the others find what it cut
+        windows, reach = dataset(records, run.tokenizer, run.labels, window_settings(run.config), cache)
     log.info("%d records, %d windows; %s", len(records), len(windows), ", ".join(reach.lines()))
-    pad, mask = (run.tokenizer.token_to_id(name) or 0 for name in ("[PAD]", "[MASK]"))
-    collator = Collator(pad, mask, run.config.training.hidden_words)
+    mask_id = run.tokenizer.token_to_id("[MASK]") or 0
+    collator = Collator(pad_id(run.tokenizer), mask_id, run.config.training.hidden_words)
     callbacks = [StopOnNonFinite(), SealCheckpoints(config_hash(run.config))]
     optimizers = (optimizer(run.model, run.config), None)
     trainer = Trainer(run.model, arguments, collator, windows, optimizers=optimizers, callbacks=callbacks)  # type: ignore[arg-type]

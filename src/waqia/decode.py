@@ -172,7 +172,7 @@ def told_once(incidents: Sequence[Incident], least: float) -> list[Incident]:
     """
     kept = []
     taken: dict[str, set[int]] = defaultdict(set)  # places in the text that are targets, by incident type
-    for incident in sorted(incidents, key=lambda incident: -(incident.score or 0.0)):
+    for incident in sorted(incidents, key=lambda incident: (-(incident.score or 0.0), incident.trigger.start)):
         places = {place for p in incident.participants if p.role == TARGET for place in range(p.start, p.end)}
         if (incident.score or 0.0) >= least or taken[incident.type].isdisjoint(places):
             kept.append(incident)

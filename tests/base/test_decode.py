@@ -103,6 +103,11 @@ def test_acts_that_differ_are_both_reported(other):
     assert told_once([other, first], 0.9) == [first, other]
 
 
+def test_of_two_equally_likely_mentions_the_first_in_the_text_is_reported_in_whatever_order_they_came():
+    title, body = incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.6, target=30)
+    assert told_once([title, body], 0.9) == told_once([body, title], 0.9) == [title]
+
+
 def test_a_plain_calibration_leaves_every_mention(labels):
     mentions = [incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.8, target=30)]
     assert len(told_once(mentions, Calibration.plain(labels).told_again)) == 2
