@@ -28,7 +28,7 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/mypy
 
 report: $(VENV)/.installed  ## Judge the model in the package on data/test.jsonl: one page, its data, a model card
-	$(RUN) -m eval.report src/waqia/artefacts/waqia-mini data/test.jsonl runs/report --train data/train.jsonl $(addprefix --curve ,$(wildcard models/learning-curve.json)) $(addprefix --engines ,$(wildcard models/speed.json))
+	$(RUN) -m eval.report src/waqia/artefacts/waqia-mini-int8 data/test.jsonl runs/report --train data/train.jsonl $(addprefix --curve ,$(wildcard models/learning-curve.json)) $(addprefix --engines ,$(wildcard models/speed.json))
 
 gate: report  ## End with 5 where the model in the package falls below configs/gates.yaml
 	$(RUN) -m eval.gate runs/report/report.json

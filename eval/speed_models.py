@@ -26,7 +26,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from train.config import FinetuneConfig, load_config
 from train.export import OPSET, export_graphs, halve
-from train.quantise import PARTS, quantise, quantise_parts, write
+from train.quantise import PARTS, SUFFIX, quantise, quantise_parts, whole, write
 from train.run import Run, build_model
 from waqia import artefact
 from waqia.artefact import Artefact
@@ -62,7 +62,7 @@ SHAPES = {
     shape.name: shape
     for shape in (
         Shape("tiny", 2, 64, 128, 16_384, False, 8),  # for --quick and tests
-        Shape("mini", 4, 256, 1024, 16_384, True, 384),  # the shipped model
+        Shape("mini", 6, 384, 1536, 16_384, True, 384),  # the shipped model
         Shape("base", 12, 768, 3072, 64_000, False, 48),  # AraBERT-base
     )
 }
@@ -91,10 +91,13 @@ def build(shape: Shape, texts: Sequence[str], engines: Sequence[str], folder: Pa
         inputs = [{"input_ids": one.input_ids, "attention_mask": one.attention_mask} for one in batches(texts[:CALIBRATED_ON], reading)]
         quantise(folder / "tokens.onnx", folder / "tokens-int8.onnx", inputs)
     if any(name.startswith("waqia") for name in engines):
-        whole = shipped if shape.trained else random_artefact(shape, shipped, texts, reading, folder / "random")
-        shutil.copytree(whole.folder, folder / "artefact")
-    if any(name.startswith("waqia") and name.endswith("int8") for name in engines):
-        write(whole, quantise_parts(whole, texts[:CALIBRATED_ON], PARTS, folder), folder / "artefact-int8")
+        if shape.trained:
+            whole(shipped, folder / "artefact")
+            shutil.copytree(shipped.folder, folder / "artefact-int8")
+        else:
+            plain = random_artefact(shape, shipped, texts, reading, folder)
+            if any(name.startswith("waqia") and name.endswith("int8") for name in engines):
+                write(plain, plain.model + SUFFIX, quantise_parts(plain, texts[:CALIBRATED_ON], PARTS, folder), folder / "artefact-int8")
     lengths = [len(window.ids) for window in chain.from_iterable(cut_texts(texts, reading))]
     return {**asdict(shape), "texts": len(texts), "windows": len(lengths), "tokens": sum(lengths), "flops": shape.flops(lengths)}
 
@@ -158,7 +161,6 @@ def random_artefact(shape: Shape, shipped: Artefact, texts: Sequence[str], readi
     calibration = Calibration.plain(shipped.labels)
     run = Run(config, shipped.labels, Tokenizer.from_str(shipped.tokenizer.to_str()), model, calibration, {})
     halve(model)
-    folder.mkdir()
     export_graphs(run, folder)
     threshold = trigger_threshold(folder, texts[:CALIBRATED_ON], reading)
     calibration = replace(calibration, trigger_thresholds=dict.fromkeys(shipped.labels.incident_types, threshold))

@@ -108,7 +108,7 @@ def pretraining(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[dict[str,
     place = endless(len(rows))
 
     def our_step() -> int:
-        ours.update(np.stack([rows[next(place)] for _ in range(config.optimisation.batch_rows)]))
+        ours.update(ours.batch(np.stack([rows[next(place)] for _ in range(config.optimisation.batch_rows)]), (0, ours.step)))
         return int(config.optimisation.batch_rows * row)
 
     return {"BertForMaskedLM": stock_step, "train.pretrain": our_step}, weights(stock.bert)

@@ -160,9 +160,11 @@ class StopOnNonFinite(TrainerCallback):
 
     def on_pre_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, model: nn.Module, **_: Any) -> None:
         """Raise FloatingPointError with the step and the first parameter concerned."""
-        for name, parameter in model.named_parameters():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                raise FloatingPointError(f"step {state.global_step}: the gradient of {name} is not finite; lower the learning rates")
+        gradients = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+        finite = torch.stack([gradient.isfinite().all() for gradient in gradients.values()])
+        if not finite.all():  # one question to the device, not one a parameter
+            name = list(gradients)[finite.int().argmin()]
+            raise FloatingPointError(f"step {state.global_step}: the gradient of {name} is not finite; lower the learning rates")
 
 
 class SealCheckpoints(TrainerCallback):

@@ -14,10 +14,11 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ from waqia.errors import ConfigError
 
 log = logging.getLogger("train.pretrain")
 
-IGNORE = -100
+Item = TypeVar("Item")
 
 
 class Masking(Part):
@@ -189,8 +190,8 @@ class Pretraining:
         self.resume()
         saved = began = time.monotonic()
         first, losses = self.step, []
-        for rows in self.rows():
-            losses.append(self.update(rows))
+        for batch in ahead(self.batches()):
+            losses.append(self.update(batch))
             self.step += 1
             if self.step % self.config.log_steps == 0 or self.step == self.steps:
                 rate = (self.step - first) * self.step_tokens / (time.monotonic() - began)
@@ -200,28 +201,27 @@ class Pretraining:
                 self.save()
                 saved = time.monotonic()
 
-    def rows(self) -> Iterator[Rows]:
-        """The rows of every step still to come, first from the stable mixture, then from that of the decay."""
+    def batches(self) -> Iterator[Batch]:
+        """The batch of every step still to come, first from the stable mixture, then from that of the decay."""
         sources, size = self.config.corpus.sources, self.config.optimisation.batch_rows
         stable = self.corpus.stream([source.repeat for source in sources], self.config.seed)
         final = self.corpus.stream([source.final_repeat for source in sources], self.config.seed + 1)
         for step in range(self.steps):
             rows = list(islice(stable if step < self.decay_from else final, size))
             if step >= self.step:
-                yield np.stack(rows)
+                yield self.batch(np.stack(rows), (self.config.seed, step))
 
-    def update(self, rows: Rows) -> float:
+    def update(self, batch: Batch) -> float:
         """One optimiser step; FloatingPointError where loss or gradient is not finite, before the weights are touched."""
         o = self.config.optimisation
         for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = o.learning_rate * self.rate()
-        batch = self.batch(rows, (self.config.seed, self.step))
         processes, masked = self.accelerator.num_processes, len(batch.targets)
         mine = batch.part(slice(self.accelerator.process_index, None, processes))
         total = torch.zeros((), device=self.accelerator.device)
         for start in range(0, len(mine.ids), o.micro_batch_rows):
             # Divided by the masked tokens of the whole step, so that how it is cut changes nothing; gradients of processes are averaged.
-            loss = self.loss(mine.part(slice(start, start + o.micro_batch_rows)))[0] / masked
+            loss = self.loss(self.model, mine.part(slice(start, start + o.micro_batch_rows)))[0] / masked
             self.accelerator.backward(loss * processes)
             total += loss.detach()
         total = float(self.accelerator.reduce(total, "sum"))
@@ -233,10 +233,10 @@ class Pretraining:
             optimizer.zero_grad(set_to_none=True)
         return total
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross-entropy summed over masked tokens in nats, and the logits."""
         device = self.accelerator.device
-        logits = self.model(batch.ids.to(device), batch.positions.to(device), batch.masked.to(device))
+        logits = model(batch.ids.to(device), batch.positions.to(device), batch.masked.to(device))
         return F.cross_entropy(logits.float(), batch.targets.to(device), reduction="sum"), logits
 
     def batch(self, rows: Rows, key: tuple[int, ...]) -> Batch:
@@ -258,7 +258,7 @@ class Pretraining:
         losses, right, masked = 0.0, 0, 0
         for start in range(0, len(self.corpus.held_out), 32):
             batch = self.batch(self.corpus.held_out[start : start + 32], (0, start))
-            loss, logits = self.loss(batch)
+            loss, logits = self.loss(self.raw_model, batch)  # not compiled: that would take longer than these few rows
             losses += float(loss)
             right += int((logits.argmax(-1).cpu() == batch.targets).sum())
             masked += len(batch.targets)
@@ -303,6 +303,15 @@ class Pretraining:
             for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(kept)
             self.step = state["step"]
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, the next one made in a thread of its own while the last is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def check_rows(corpus: Corpus, config: PretrainConfig) -> None:

@@ -3,7 +3,7 @@
 The linear layers of the encoder and of the heads, but for the small last ones, multiply in int8, with ranges fixed beforehand on the
 passages of --calibrate (static, so that neighbours in a batch change nothing). Embeddings stay fp16, all else fp32. Both artefacts are
 then scored on --gate: a drop of more than 1 point in incident or actor F1 writes nothing and ends with 5. The figures stand in the new
-manifest.
+manifest. An int8 artefact, such as the one in the package, is quantised anew from the fp32 weights that its own stand for.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ log = logging.getLogger("train.quantise")
 PARTS = ("encoder", "participants")
 GATED = ("incidents F1", "actors F1")
 DROP = 0.01  # most that a gated figure may lose
+SUFFIX = "-int8"  # of the model's name
 LARGE = 128  # rows and columns from which a matrix is worth it
 Inputs = Mapping[str, Any]
 
@@ -45,7 +46,7 @@ Inputs = Mapping[str, Any]
 def main(argv: Sequence[str] | None = None) -> None:
     """Calibrate, quantise, score both, refuse or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, metavar="RUN_OR_ARTEFACT", help="a finished run, or what train.export wrote")
+    parser.add_argument("source", type=Path, metavar="RUN_OR_ARTEFACT", help="a finished run, or an artefact")
     parser.add_argument("out", type=Path, metavar="OUT", help="artefact to write; one already there is replaced")
     parser.add_argument("--calibrate", type=Path, required=True, metavar="DEV", help="records whose passages fix the int8 ranges")
     parser.add_argument("--gate", type=Path, required=True, metavar="TEST", help="records that both artefacts are scored on")
@@ -56,21 +57,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         plain = artefact.load(as_artefact(args.source, Path(folder) / "plain"))
         passages = [record.text for record in read_records(args.calibrate, plain.labels)]
         graphs = quantise_parts(plain, passages, args.parts, Path(folder))
-        write(plain, graphs, Path(folder) / "int8")
+        name = plain.model + SUFFIX
+        write(plain, name, graphs, Path(folder) / "int8")
         gold = list(read_records(args.gate, plain.labels))
-        figures = {name: compare(plain.folder, Path(folder) / "int8", gold, name) for name in args.backends}
+        figures = {backend: compare(plain.folder, Path(folder) / "int8", gold, backend) for backend in args.backends}
         log.info("%s", figures)
         refuse(figures, args.out)
         origin = {"parts": list(args.parts), "calibrated_on": str(args.calibrate), "passages": len(passages), "gate": str(args.gate)}
-        write(plain, graphs, args.out, {**plain.card, "int8": {**origin, "figures": figures}})
+        write(plain, name, graphs, args.out, {**plain.card, "int8": {**origin, "figures": figures}})
     log.info("wrote %s", args.out)
 
 
 def as_artefact(source: Path, folder: Path) -> Path:
-    """The source itself, or where it is a run, its export written to `folder`."""
-    if not (source / "config.yaml").is_file():
-        return source
-    export.main([str(source), str(folder)])
+    """The source itself, or where it is a run or in int8, its artefact in fp32, written to `folder`."""
+    if (source / "config.yaml").is_file():
+        export.main([str(source), str(folder)])
+        return folder
+    found = artefact.load(source)
+    return whole(found, folder) if found.model.endswith(SUFFIX) else source
+
+
+def whole(int8: Artefact, folder: Path) -> Path:
+    """Write the artefact in fp32 that one in int8 stands for: its weights as they were rounded, what they multiply not rounded."""
+    with tempfile.TemporaryDirectory() as graphs:
+        plain = {name: dequantise(int8.folder / name, Path(graphs) / name) for name in GRAPHS}
+        card = {name: value for name, value in int8.card.items() if name != "int8"}
+        write(int8, int8.model.removesuffix(SUFFIX), plain, folder, card)
     return folder
 
 
@@ -85,11 +97,11 @@ def quantise_parts(plain: Artefact, passages: Sequence[str], parts: Sequence[str
     return graphs
 
 
-def write(plain: Artefact, graphs: Mapping[str, Path], folder: Path, card: Mapping[str, Any] | None = None) -> None:
-    """Write an artefact like `plain` with other graphs."""
+def write(like: Artefact, model: str, graphs: Mapping[str, Path], folder: Path, card: Mapping[str, Any] | None = None) -> None:
+    """Write an artefact like another, with a name and graphs of its own."""
     artefact.write(
-        folder, model=f"{plain.model}-int8", encode=graphs["encode.onnx"], participants=graphs["participants.onnx"],
-        tokenizer=plain.tokenizer.to_str(), labels=plain.labels, windows=plain.windows, calibration=plain.calibration, card=card,
+        folder, model=model, encode=graphs["encode.onnx"], participants=graphs["participants.onnx"],
+        tokenizer=like.tokenizer.to_str(), labels=like.labels, windows=like.windows, calibration=like.calibration, card=card,
     )  # fmt: skip
 
 
@@ -126,6 +138,34 @@ def quantise(graph: Path, target: Path, inputs: Iterable[Inputs]) -> Path:
             extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},  # what is added next is fp32
         )  # fmt: skip
         onnx.save(export.store_as_half(onnx.load(written), halved), target)
+    return target
+
+
+def dequantise(graph: Path, target: Path) -> Path:
+    """Write what `quantise` made as a graph in fp32 again."""
+    model = onnx.load(graph)
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    unrounded: dict[str, str] = {}  # what a value was before it was rounded
+    kept = []
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            rounded, scale, zero = (numpy_helper.to_array(constants[name]).astype("float32") for name in node.input)
+            constants[node.output[0]] = numpy_helper.from_array((rounded - zero) * scale, node.output[0])  # a scale a column
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            unrounded[node.output[0]] = unrounded.get(node.input[0], node.input[0])
+        else:
+            kept.append(node)
+    given = {unrounded[one.name]: one.name for one in model.graph.output if one.name in unrounded}  # the graph's own names stay
+    for node in kept:
+        plain = [unrounded.get(name, name) for name in node.input]
+        for names, found in ((node.input, plain), (node.output, list(node.output))):
+            del names[:]
+            names.extend(given.get(name, name) for name in found)
+    used = {name for node in kept for name in node.input}
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(kept)
+    model.graph.initializer.extend(tensor for name, tensor in constants.items() if name in used)
+    onnx.save(export.store_as_half(model), target)
     return target
 
 

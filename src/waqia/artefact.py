@@ -22,7 +22,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = ("encode.onnx", "participants.onnx", "tokenizer.json", "labels.json", "settings.json")
 PACKAGED = Path(__file__).parent / "artefacts"
-DEFAULT = PACKAGED / "waqia-mini"
+DEFAULT = PACKAGED / "waqia-mini-int8"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("target", metavar="OUT", help="JSONL to write")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     for command in (read, many):
-        command.add_argument("--artefact", type=Path, help="artefact folder, or waqia-mini-int8, faster (default: waqia-mini)")
+        command.add_argument("--artefact", type=Path, help="artefact folder (default: the model in the package)")
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
         command.add_argument("--threads", type=int, help="threads that run the model (default: the backend's choice)")
     return parser

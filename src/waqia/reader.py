@@ -31,7 +31,7 @@ class Reader:
     def load(cls, path: str | Path | None = None, *, backend: str = "onnxruntime", threads: int | None = None) -> Self:
         """Open an artefact with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
 
-        `path` is a folder, or the name of an artefact in the package: "waqia-mini", the default, or "waqia-mini-int8", which is faster.
+        `path` is a folder, or the name of the artefact in the package, "waqia-mini-int8", which is also the default.
         `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. ArtefactError names what is
         missing, changed or of another version, ConfigError a backend that is unknown or not installed.
         """

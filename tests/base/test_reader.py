@@ -141,7 +141,7 @@ def test_a_reader_can_be_pickled(reader, article):
 
 def test_a_reader_of_the_package_is_pickled_by_name(reader):
     _, (path, *_) = reader.__reduce__()
-    assert path == "waqia-mini"
+    assert path == "waqia-mini-int8"
 
 
 def test_readings_say_who_read(reader):
