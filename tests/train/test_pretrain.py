@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from train.config import load_config
 from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
-from train.pretrain import Batch, MaskedLanguageModel, Optimisation, PretrainConfig, Pretraining, check_rows, optimizers
+from train.pretrain import Batch, MaskedLanguageModel, Optimisation, PretrainConfig, Pretraining, ahead, check_rows, optimizers
 from train.start import mimetic, ppmi_svd
 from train.tokenizer import train as train_tokenizer
 from waqia import ConfigError, RecordError
@@ -249,3 +250,19 @@ def test_every_weight_has_one_optimiser_and_muon_only_the_matrices_of_the_layers
         assert len(held[1]) == 2 * 6
     else:
         assert len(made) == 1
+
+
+def test_batches_are_made_one_ahead_in_order_and_what_fails_in_making_one_is_raised():
+    made = []
+
+    def batches():
+        for number in range(3):
+            made.append(threading.get_ident())
+            yield number
+        raise RecordError("the fourth")
+
+    taken = []
+    with pytest.raises(RecordError, match="the fourth"):
+        taken.extend(ahead(batches()))
+    assert taken == [0, 1, 2]
+    assert threading.get_ident() not in made
