@@ -71,6 +71,7 @@ class Calibration:
     trigger_thresholds: Mapping[str, float]  # by incident type
     role_thresholds: Mapping[str, float]  # by role
     told_again: float = 0.0  # least probability of an incident that may be another one told again, see told_once
+    reports: float = 0.0  # least probability that the text reports the likeliest type found, see borne_out
 
     @classmethod
     def plain(cls, labels: LabelSet, threshold: float = 0.5) -> Calibration:
@@ -180,6 +181,14 @@ def told_once(incidents: Sequence[Incident], least: float) -> list[Incident]:
     return kept
 
 
+def borne_out(incidents: Sequence[Incident], types: Mapping[str, float], least: float) -> Sequence[Incident]:
+    """The incidents, or none where the text as a whole is less likely than `least` to report any of their types.
+
+    A lone word may look like a trigger in a text that reports nothing; `types` are the probabilities of the head that sees all of it.
+    """
+    return incidents if max((types[incident.type] for incident in incidents), default=0.0) >= least else ()
+
+
 def token_batches(items: list[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
     """(owner, window) pairs, windows of like length together, in batches of at most TOKENS_A_BATCH padded tokens."""
     chosen: list[tuple[int, Window]] = []
@@ -252,9 +261,9 @@ def _span(window: Window, first: int, last: int, text: str) -> Span:
 
 
 def _reading(incidents: list[Incident], types: Floats, windows: Sequence[Window], model: Model) -> Reading:
-    kept = told_once(incidents, model.calibration.told_again)
-    ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
     scores = {name: round(float(p), 6) for name, p in zip(model.labels.incident_types, types, strict=True)}
+    kept = borne_out(told_once(incidents, model.calibration.told_again), scores, model.calibration.reports)
+    ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
     label_set = f"{model.labels.name}/{model.labels.version}"
     return Reading(ordered, scores, len(windows), False, label_set, model.name)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from waqia.decode import Calibration, pick_participants, pick_triggers, told_once
+from waqia.decode import Calibration, borne_out, pick_participants, pick_triggers, told_once
 from waqia.schema import Incident, Participant, Span
 
 
@@ -111,3 +111,17 @@ def test_of_two_equally_likely_mentions_the_first_in_the_text_is_reported_in_wha
 def test_a_plain_calibration_leaves_every_mention(labels):
     mentions = [incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.8, target=30)]
     assert len(told_once(mentions, Calibration.plain(labels).told_again)) == 2
+
+
+def test_a_text_that_is_unlikely_to_report_any_type_found_reports_nothing():
+    found = [incident("armed_attack", 0, 0.6), incident("arrest", 50, 0.9)]
+    types = {"armed_attack": 0.4, "arrest": 0.1, "protest": 0.9}
+    assert borne_out(found, types, 0.4) == found
+    assert borne_out(found, types, 0.41) == ()
+    assert borne_out(found[1:], types, 0.4) == ()
+
+
+def test_without_a_least_probability_of_the_text_every_incident_stays():
+    found = [incident("arrest", 50, 0.9)]
+    assert borne_out(found, {"arrest": 0.0}, 0.0) == found
+    assert borne_out([], {}, 0.0) == []
