@@ -47,7 +47,7 @@ ENGINES = (
     "onnxruntime fp32", "onnxruntime int8", "openvino fp32", "openvino bf16", "openvino int8",
     REFERENCE, "waqia onnxruntime int8", "waqia openvino", "waqia openvino int8",
 )  # fmt: skip
-QUICK = (BASELINE, "torch fp32", REFERENCE, "waqia openvino")
+QUICK = (BASELINE, "torch fp32", REFERENCE, "waqia onnxruntime int8", "waqia openvino")
 NEEDS = {
     "pipeline": ("transformers", "torch"),
     "torch": ("transformers", "torch"),
