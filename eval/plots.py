@@ -158,7 +158,7 @@ def learning_curve(curve: Mapping[str, Any]) -> Figure:
                 a, b, c = row["law"]
                 more = np.geomspace(sizes[0], sizes[-1] * 4, 60)
                 ax.plot(more, a - b * more ** (-c), color=colour, linewidth=0.9, linestyle=(0, (4, 3)))
-            ax.annotate(name, (sizes[0], values[0]), (0, 9), textcoords="offset points", color=colour, fontsize=8)
+            ax.annotate(name, (sizes[-1], values[-1]), (9, 9), textcoords="offset points", color=colour, fontsize=8)
         ax.set_xscale("log")
         ticks = [*curve["records"], *(curve["records"][-1] * times for times in (2, 4))]
         ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
