@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speed", type=Path, metavar="SPEED", help="JSON of eval.speed")
     parser.add_argument("--shape", default="mini", help="(default: %(default)s, the shipped model)")
-    parser.add_argument("--engine", default="waqia onnxruntime", help="(default: %(default)s)")
+    parser.add_argument("--engine", default="waqia onnxruntime int8", help="(default: %(default)s)")
     parser.add_argument("--tokens", type=float, help="of an article on average (default: of the passages that were measured)")
     parser.add_argument("--cores", type=int, default=64, help="that read at once (default: %(default)s)")
     parser.add_argument("--price", type=float, metavar="USD", help="of an hour of one core: adds a column")

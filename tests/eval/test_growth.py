@@ -10,13 +10,13 @@ from waqia import ConfigError
 
 def report(threads=1):
     """What eval.speed writes, with round figures that nobody measured."""
-    streams = [{"engine": "waqia onnxruntime", "articles": n, "cpu_s": s, "peak_mb": 100.0} for n, s in ((100, 0.036), (10, 0.05))]
+    streams = [{"engine": "waqia onnxruntime int8", "articles": n, "cpu_s": s, "peak_mb": 100.0} for n, s in ((100, 0.036), (10, 0.05))]
     shape = {"shape": {"tokens": 800, "texts": 10}, "articles": streams}
     return {"threads": threads, "machine": {"processor": "a processor"}, "shapes": {"mini": shape}}
 
 
 def test_the_longest_stream_gives_the_cost_of_an_article():
-    row = cost(measured(report(), "mini", "waqia onnxruntime"), 10**6, 80, 10, 0.5)
+    row = cost(measured(report(), "mini", "waqia onnxruntime int8"), 10**6, 80, 10, 0.5)
     assert row.core_hours == pytest.approx(10)
     assert row.wall_s == pytest.approx(3600)
     assert row.usd == pytest.approx(5)
@@ -24,7 +24,7 @@ def test_the_longest_stream_gives_the_cost_of_an_article():
 
 
 def test_longer_articles_cost_more_by_their_tokens():
-    found = measured(report(), "mini", "waqia onnxruntime")
+    found = measured(report(), "mini", "waqia onnxruntime int8")
     assert cost(found, 10, 160, 1, None).core_hours == pytest.approx(2 * cost(found, 10, 80, 1, None).core_hours)
 
 
@@ -38,7 +38,7 @@ def test_the_table_says_what_it_rests_on(tmp_path, capsys):
 
 
 def test_a_price_adds_a_column():
-    found = measured(report(), "mini", "waqia onnxruntime")
+    found = measured(report(), "mini", "waqia onnxruntime int8")
     with_price, without = (table(found, [cost(found, 10, 80, 1, price)], 1)[-1].count("|") for price in (1.0, None))
     assert with_price == without + 1
 
@@ -47,7 +47,7 @@ def test_what_was_not_measured_is_never_shown():
     with pytest.raises(ConfigError, match="no stream of 'waqia openvino' on 'mini' was measured"):
         measured(report(), "mini", "waqia openvino")
     with pytest.raises(ConfigError, match="had 2 threads"):
-        measured(report(threads=2), "mini", "waqia onnxruntime")
+        measured(report(threads=2), "mini", "waqia onnxruntime int8")
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.5, "0.5 s"), (90, "1.5 min"), (7200, "2.0 h"), (10 * 86_400, "10.0 days")])
