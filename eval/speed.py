@@ -10,8 +10,8 @@ processor time, so other processes on the machine weigh little; latencies and co
 - limit: operations of the encoder's products a second, as a part of the best single product (tokens x width x intermediate) that this
   machine computed in the same round in that precision. Heads and tokenising count as nothing, so `waqia` does better than shown.
 - changed: of the passages read one by one, how many read differently in a batch.
-- `mini` is the shipped model, `base` is AraBERT-base's shape with random weights, its trigger threshold set so that it finds as many
-  triggers as the shipped model does; int8 is static, made by train.quantise without its gate.
+- `mini` is the shipped model, which is in int8, and in fp32 what its weights stand for; `base` is AraBERT-base's shape with random
+  weights, its trigger threshold set so that it finds as many triggers as the shipped model does; all int8 is static, by train.quantise.
 """
 
 from __future__ import annotations

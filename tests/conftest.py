@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def root() -> Path:
 def labels() -> LabelSet:
     """The default label set."""
     return LabelSet.load(ROOT / "configs/labels/incidents.yaml")
+
+
+@pytest.fixture(scope="session")
+def passages() -> list[str]:
+    """Eighty of the authored texts."""
+    lines = [line for name in ("dev", "test") for line in (ROOT / f"data/{name}.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line)["text"] for line in lines[:80]]
 
 
 @pytest.fixture

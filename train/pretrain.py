@@ -258,7 +258,7 @@ class Pretraining:
         losses, right, masked = 0.0, 0, 0
         for start in range(0, len(self.corpus.held_out), 32):
             batch = self.batch(self.corpus.held_out[start : start + 32], (0, start))
-            loss, logits = self.loss(self.raw_model, batch)  # not compiled: that would take longer than these few rows
+            loss, logits = self.loss(self.raw_model, batch)  # as it is: without gradients it would be compiled once more
             losses += float(loss)
             right += int((logits.argmax(-1).cpu() == batch.targets).sum())
             masked += len(batch.targets)

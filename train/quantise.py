@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS[:1], help="what must pass (default: onnxruntime)")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        plain = artefact.load(as_artefact(args.source, Path(folder) / "plain"))
+        plain = as_artefact(args.source, Path(folder) / "plain")
         passages = [record.text for record in read_records(args.calibrate, plain.labels)]
         graphs = quantise_parts(plain, passages, args.parts, Path(folder))
         name = plain.model + SUFFIX
@@ -68,22 +68,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     log.info("wrote %s", args.out)
 
 
-def as_artefact(source: Path, folder: Path) -> Path:
+def as_artefact(source: Path, folder: Path) -> Artefact:
     """The source itself, or where it is a run or in int8, its artefact in fp32, written to `folder`."""
     if (source / "config.yaml").is_file():
         export.main([str(source), str(folder)])
-        return folder
+        return artefact.load(folder)
     found = artefact.load(source)
-    return whole(found, folder) if found.model.endswith(SUFFIX) else source
+    return whole(found, folder) if found.model.endswith(SUFFIX) else found
 
 
-def whole(int8: Artefact, folder: Path) -> Path:
+def whole(int8: Artefact, folder: Path) -> Artefact:
     """Write the artefact in fp32 that one in int8 stands for: its weights as they were rounded, what they multiply not rounded."""
     with tempfile.TemporaryDirectory() as graphs:
         plain = {name: dequantise(int8.folder / name, Path(graphs) / name) for name in GRAPHS}
         card = {name: value for name, value in int8.card.items() if name != "int8"}
         write(int8, int8.model.removesuffix(SUFFIX), plain, folder, card)
-    return folder
+    return artefact.load(folder)
 
 
 def quantise_parts(plain: Artefact, passages: Sequence[str], parts: Sequence[str], folder: Path) -> dict[str, Path]:
@@ -156,11 +156,9 @@ def dequantise(graph: Path, target: Path) -> Path:
         else:
             kept.append(node)
     given = {unrounded[one.name]: one.name for one in model.graph.output if one.name in unrounded}  # the graph's own names stay
-    for node in kept:
-        plain = [unrounded.get(name, name) for name in node.input]
-        for names, found in ((node.input, plain), (node.output, list(node.output))):
-            del names[:]
-            names.extend(given.get(name, name) for name in found)
+    for names in (names for node in kept for names in (node.input, node.output)):
+        plain = [unrounded.get(name, name) for name in names]
+        names[:] = [given.get(name, name) for name in plain]
     used = {name for node in kept for name in node.input}
     del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(kept)

@@ -25,7 +25,7 @@ def dev(root, labels):
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """The shipped artefact in fp32."""
-    return artefact.load(as_artefact(artefact.DEFAULT, tmp_path_factory.mktemp("plain") / "artefact"))
+    return as_artefact(artefact.DEFAULT, tmp_path_factory.mktemp("plain") / "artefact")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_an_int8_artefact_becomes_the_fp32_one_that_it_stands_for(plain, int8):
 
 
 def test_of_an_artefact_in_fp32_nothing_is_made(plain, tmp_path):
-    assert as_artefact(plain.folder, tmp_path / "out") == plain.folder
+    assert as_artefact(plain.folder, tmp_path / "out").folder == plain.folder
     assert not (tmp_path / "out").exists()
 
 
@@ -135,11 +135,11 @@ def test_a_refused_artefact_is_not_written(root, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_openvino_reads_as_onnx_runtime_does_in_fp32(plain, dev, threads):
+def test_openvino_reads_as_onnx_runtime_does_in_fp32(plain, passages, threads):
     pytest.importorskip("openvino")
-    texts = [record.text for record in dev]
-    one_by_one = [Reader.load(plain.folder, threads=1).read(text) for text in texts]
-    together = list(Reader.load(plain.folder, backend="openvino", threads=threads).read_many(texts))
+    alone = Reader.load(plain.folder, threads=1)
+    one_by_one = [alone.read(text) for text in passages]
+    together = list(Reader.load(plain.folder, backend="openvino", threads=threads).read_many(passages))
     assert any(shapes(together))
     assert shapes(together) == shapes(one_by_one)
     for a, b in zip(one_by_one, together, strict=True):
