@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eval.command import run
-from eval.counts import Tally, add
-from eval.files import read_gold, read_predictions
-from eval.intervals import Effect, paired
-from eval.score import Scores, headline, score
+from eval.score.command import run
+from eval.score.counts import Tally, add
+from eval.score.files import read_gold, read_predictions
+from eval.score.intervals import Effect, paired
+from eval.score.scoring import Scores, headline, score
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record

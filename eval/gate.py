@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from eval.command import run
+from eval.score.command import run
 from waqia.errors import ConfigError, RecordError
 
 NOT_MET = 5

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from train.model import IncidentModel
-from waqia.decode import Encoded, Floats, Participants, Triggers
-from waqia.windows import Batch, Ints
+from waqia.model.tensors import Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.windows import Ints
 
 
 class TorchBackend:

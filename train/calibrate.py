@@ -14,10 +14,11 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from eval.probabilities import calibration as judge
-from eval.reach import Reach
+from eval.analysis.probabilities import calibration as judge
 from train.features import Collator, read_windows
-from waqia.decode import Calibration, pad_id, read_texts
+from waqia.model.align import Reach
+from waqia.model.calibration import Calibration
+from waqia.model.pipeline import pad_id, read_texts
 from waqia.schema import Incident, Participant, Record, Span
 
 if TYPE_CHECKING:

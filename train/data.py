@@ -2,7 +2,7 @@
 
 python -m train.data validate FILE… [--labels LABELS]   every fault as file:line: what, found, expected; exit 3 if there is one
 python -m train.data convert DIR OUT [--labels LABELS]  hand labels that quote their spans to records, split 70/10/20
-python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST (see train.gsr), split by document
+python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST , split by document
 python -m train.data card FILE…                         counts by type, status, role and sector as Markdown, for a data card
 """
 
@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.command import run as run_script
-from train.gsr import import_gsr
+from eval.analysis.gsr_import import import_gsr
+from eval.score.command import run as run_script
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import Record, parse_line, parse_record, read_records, read_rows, write_records
+from waqia.records import parse_line, parse_record, read_records, read_rows, write_records
+from waqia.schema import Record
 
 SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
 

@@ -20,15 +20,16 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from eval.command import run as run_script
+from eval.score.command import run as run_script
 from train.backend import TorchBackend
 from train.run import Run
-from waqia import artefact
-from waqia.backends import OnnxBackend
-from waqia.decode import Encoded, Participants, Triggers, pad_id
 from waqia.errors import ConfigError
-from waqia.schema import read_records
-from waqia.windows import Batch, batch, split
+from waqia.model import artefact
+from waqia.model.backends import OnnxBackend
+from waqia.model.pipeline import pad_id
+from waqia.model.tensors import Batch, Encoded, Participants, Triggers, batch
+from waqia.model.windows import split
+from waqia.records import read_records
 
 log = logging.getLogger("train.export")
 

@@ -17,10 +17,11 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from eval.reach import IGNORE, Reach, count, targets
 from waqia.labels import LabelSet
+from waqia.model.align import IGNORE, Reach, count, targets
+from waqia.model.tensors import batch
+from waqia.model.windows import Window, WindowSettings, split
 from waqia.schema import Record
-from waqia.windows import Window, WindowSettings, batch, split
 
 FEATURES = 1  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
 

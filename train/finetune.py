@@ -23,20 +23,22 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from eval.command import run as run_script
-from eval.files import prediction
-from eval.meaning import future, negated
-from eval.score import score
+from eval.perturb.meaning import future, negated
+from eval.score.command import run as run_script
+from eval.score.files import prediction
+from eval.score.scoring import score
 from train.calibrate import calibrate
 from train.checkpoints import newest_valid, seal
 from train.config import FinetuneConfig, config_path, load_config
 from train.features import Collator, dataset
 from train.model import IncidentModel
 from train.run import Run, build_model, load_encoder, window_settings
-from waqia.decode import Calibration, pad_id, read_texts
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
-from waqia.schema import Record, read_records, write_records
+from waqia.model.calibration import Calibration
+from waqia.model.pipeline import pad_id, read_texts
+from waqia.records import read_records, write_records
+from waqia.schema import Record
 
 log = logging.getLogger("train.finetune")
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from eval.reach import IGNORE
 from train.config import HeadShape, LossWeights
 from waqia.labels import LabelSet
+from waqia.model.align import IGNORE
 
 DISTANCES = 8  # buckets of words on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …, 65 and more
 NEVER = -100.0  # logit of a span that ends before it begins; larger ones would round away the last digits of what is added to them

@@ -20,18 +20,20 @@ import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from eval.command import run as run_script
-from eval.files import prediction
-from eval.score import score
+from eval.score.command import run as run_script
+from eval.score.files import prediction
+from eval.score.scoring import score
 from train import export
-from waqia import artefact
-from waqia.artefact import Artefact
-from waqia.backends import BACKENDS, GRAPHS, encode_inputs, open_backend, participants_inputs
-from waqia.decode import Backend, Encoded, Floats, Model, Participants, Triggers, read_texts
 from waqia.errors import GateError
+from waqia.model import artefact
+from waqia.model.artefact import Artefact
+from waqia.model.backends import BACKENDS, GRAPHS, encode_inputs, open_backend, participants_inputs
+from waqia.model.pipeline import Model, read_texts
+from waqia.model.tensors import Backend, Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.windows import Ints
 from waqia.reader import Reader
-from waqia.schema import Record, read_records
-from waqia.windows import Batch, Ints
+from waqia.records import read_records
+from waqia.schema import Record
 
 log = logging.getLogger("train.quantise")
 

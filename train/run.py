@@ -19,10 +19,11 @@ from train import tokenizer as tokenizers
 from train.backend import TorchBackend
 from train.config import FinetuneConfig, RandomEncoder, load_config
 from train.model import IncidentModel, Sizes
-from waqia.decode import Calibration, Model
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
-from waqia.windows import WindowSettings
+from waqia.model.calibration import Calibration
+from waqia.model.pipeline import Model
+from waqia.model.windows import WindowSettings
 
 
 @dataclass(frozen=True, slots=True)

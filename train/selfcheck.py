@@ -16,15 +16,18 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from eval.command import run as run_script
-from eval.reach import Reach
-from eval.score import score
+from eval.score.command import run as run_script
+from eval.score.scoring import score
 from train.features import read_windows
 from train.model import Sizes
-from waqia.decode import Calibration, Encoded, Floats, Model, Participants, Triggers, read_texts
 from waqia.labels import LabelSet
-from waqia.schema import Record, read_records
-from waqia.windows import Batch, Ints, WindowSettings
+from waqia.model.align import Reach
+from waqia.model.calibration import Calibration
+from waqia.model.pipeline import Model, read_texts
+from waqia.model.tensors import Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.windows import Ints, WindowSettings
+from waqia.records import read_records
+from waqia.schema import Record
 
 SURE = 20.0
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from waqia.errors import ArtefactError, ConfigError, LabelSetError, RecordError, WaqiaError
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Participant, Reading, Record, Span, read_records, write_records
+from waqia.records import read_records, write_records
+from waqia.schema import Incident, Participant, Reading, Record, Span
 
 if TYPE_CHECKING:
     from waqia.reader import Reader

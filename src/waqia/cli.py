@@ -13,12 +13,14 @@ from io import TextIOWrapper
 from pathlib import Path
 
 import waqia
-from waqia import batch, html
-from waqia.backends import BACKENDS
+from waqia.bulk import jsonl as batch
 from waqia.errors import ConfigError, RecordError, WaqiaError
+from waqia.formats import html
 from waqia.labels import LabelSet
+from waqia.model.backends import BACKENDS
 from waqia.reader import Reader
-from waqia.schema import Incident, Participant, Reading, dump_row
+from waqia.records import dump_row
+from waqia.schema import Incident, Participant, Reading
 
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")  # a text must not steer the terminal
@@ -144,7 +146,7 @@ def _batch(args: argparse.Namespace, reader: Reader) -> int:
 
 def _ray_run() -> Callable[..., batch.Outcome]:
     try:
-        from waqia.ray import run
+        from waqia.bulk.ray import run
     except ImportError as error:
         raise ConfigError(f"--ray cannot be used ({error}); pip install 'waqia[ray]'") from error
     return run

@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from waqia import artefact
-from waqia.backends import open_backend
-from waqia.decode import Model, cut_texts, read_texts, read_windows
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
+from waqia.model import artefact
+from waqia.model.backends import open_backend
+from waqia.model.pipeline import Model, cut_texts, read_texts, read_windows
+from waqia.model.windows import Window
 from waqia.schema import Reading
-from waqia.windows import Window
 
 LOOK_AHEAD = 64  # texts read together, so that windows of like length share a batch
 LOOK_AHEAD_CHARACTERS = 200_000  # fewer where the texts are long

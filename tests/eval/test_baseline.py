@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import crf, keywords, scratch, tfidf
-from eval.baseline import main, majority
-from eval.score import score
+from eval.baselines import crf, keywords, tfidf
+from eval.baselines.systems import main, majority
+from eval.score.scoring import score
+from train.experiments import scratch
 from waqia import ConfigError, LabelSet, Participant, Record, read_records, write_records
-from waqia.schema import Incident, Span, parse_record
+from waqia.records import parse_record
+from waqia.schema import Incident, Span
 
 TEXT = "هاجم مسلحون دورية للشرطة في تعز، وأصيب جندي."
 

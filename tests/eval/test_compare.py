@@ -6,9 +6,9 @@ import random
 import pytest
 
 from eval.compare import compare, main, read_seeds
-from eval.counts import Counts
-from eval.intervals import paired
-from eval.score import score
+from eval.score.counts import Counts
+from eval.score.intervals import paired
+from eval.score.scoring import score
 from waqia import ConfigError, Incident, Record, Span, write_records
 
 TEXT = "قصف على المدينة"

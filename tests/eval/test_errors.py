@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.errors import CLASSES, Mark, analyse, classify, main
+from eval.analysis.errors import CLASSES, Mark, analyse, classify, main
 from tests.conftest import span
 from waqia import Incident, Participant, Record, Span, write_records
 

@@ -43,7 +43,7 @@ def test_scores_that_are_none_are_refused(tmp_path, text):
 
 
 def test_shipped_gates_are_figures_that_the_scores_have(labels):
-    from eval.score import headline
+    from eval.score.scoring import headline
 
     assert set(read_gates(ROOT / "configs/gates.yaml")) <= set(headline({}, labels))
 

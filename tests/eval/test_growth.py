@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from eval.growth import SIZES, cost, duration, main, measured, table
+from eval.speed.growth import SIZES, cost, duration, main, measured, table
 from waqia import ConfigError
 
 

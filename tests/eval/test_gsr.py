@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from eval.gsr import judge, main, types_of
+from eval.analysis.gsr import judge, main, types_of
 from tests.train.test_data import MARKS, SENTENCE, imported
 from waqia import Incident, LabelSet, Participant, Record, Span, write_records
 

@@ -4,11 +4,12 @@ import random
 
 import pytest
 
-from eval.meaning import future, moved, negated, status_counts, swap, swaps, words
-from eval.robustness import perturb
+from eval.perturb.meaning import future, moved, negated, status_counts, swap, swaps, words
+from eval.perturb.robustness import perturb
 from tests.conftest import span
 from waqia import read_records
-from waqia.schema import Record, parse_record
+from waqia.records import parse_record
+from waqia.schema import Record
 
 
 def changed(kind, text):

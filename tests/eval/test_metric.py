@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from eval.metric import ErrorCounts, IncidentScores, ProbabilityScores, SliceScores, TypeScores
+from eval.score.metric import ErrorCounts, IncidentScores, ProbabilityScores, SliceScores, TypeScores
 from tests.conftest import ROOT, span
 from waqia import Incident, Record, RecordError, Span
 

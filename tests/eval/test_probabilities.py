@@ -6,8 +6,8 @@ import random
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss
 
-from eval.probabilities import calibration, curve, main, probabilities
-from eval.score import score
+from eval.analysis.probabilities import calibration, curve, main, probabilities
+from eval.score.scoring import score
 from tests.conftest import span
 from waqia import Incident, Participant, Record, Span, write_records
 

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from eval import plots
 from eval.gate import read_figures
-from eval.report import examples, main, pieces, sentence
-from waqia import LabelSet, artefact, read_records
+from eval.report.build import examples, main, pieces, plots, sentence
+from waqia import LabelSet, read_records
 from waqia.errors import ConfigError
-from waqia.schema import parse_record
+from waqia.model import artefact
+from waqia.records import parse_record
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_predictions_of_a_report_can_be_compared_against(out, root, tmp_path):
 
 
 def test_another_label_set_is_no_rival(root, tmp_path, monkeypatch):
-    from eval import report
+    from eval.report.build import build as report
 
     class Other:
         labels = LabelSet.load(root / "configs/labels/plover-gsr.yaml")
@@ -84,7 +84,7 @@ def test_pieces_of_a_sentence_are_the_sentence(root, labels):
 
 
 def test_what_a_text_says_cannot_become_markup(row, labels):
-    from eval.report import render
+    from eval.report.build import render
 
     row["text"] = row["text"] + " <script>alert(1)</script>"
     gold, silent = parse_record(row, labels, "here"), parse_record({**row, "incidents": []}, labels, "here")

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from eval.robustness import PERTURBATIONS, perturb
-from waqia import artefact, read_records
-from waqia.schema import parse_record
-from waqia.text import word_end
+from eval.perturb.robustness import PERTURBATIONS, perturb
+from waqia import read_records
+from waqia.arabic import word_end
+from waqia.model import artefact
+from waqia.records import parse_record
 
 
 @pytest.fixture(scope="module")

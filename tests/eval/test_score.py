@@ -13,10 +13,10 @@ from seqeval.metrics import f1_score as seqeval_f1
 from seqeval.scheme import IOB2
 from sklearn.metrics import f1_score as sklearn_f1
 
-from eval.counts import Counts, add
-from eval.files import read_gold, read_predictions
-from eval.intervals import bootstrap
-from eval.score import headline, match, score, tally
+from eval.score.counts import Counts, add
+from eval.score.files import read_gold, read_predictions
+from eval.score.intervals import bootstrap
+from eval.score.scoring import headline, match, score, tally
 from tests.conftest import ROOT
 from waqia import Incident, LabelSet, Participant, Record, RecordError, Span, write_records
 

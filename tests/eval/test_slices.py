@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from eval.score import score
-from eval.slices import band, has_clitic, main, slices, words_between
+from eval.analysis.slices import band, has_clitic, main, slices, words_between
+from eval.score.scoring import score
 from tests.conftest import span
 from waqia import Incident, Participant, Record, Span, write_records
 

@@ -5,11 +5,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from eval import speed
-from eval.speed import ENGINES, Plan, figures, installed_mb, spread, table
-from eval.speed_models import SHAPES, build, sample
-from eval.speed_worker import gemm, open_engine
+from eval.speed import benchmark as speed
+from eval.speed.benchmark import ENGINES, Plan, figures, installed_mb, spread, table
+from eval.speed.worker import gemm, open_engine
 from tests.conftest import ROOT
+from train.experiments.speed_models import SHAPES, build, sample
 from waqia import ConfigError
 
 OPENVINO = find_spec("openvino") is not None

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from eval.analysis.gsr_import import document_of, import_gsr, split_of
 from train.data import card, convert, main, validate
-from train.gsr import document_of, import_gsr, split_of
 from waqia import LabelSet, RecordError, read_records
 
 SPLITS = ("train", "dev", "test")

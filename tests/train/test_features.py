@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 import torch
 
-from eval.reach import Reach
 from tests.conftest import span
 from train import features as features_module
 from train import tokenizer as tokenizers
@@ -13,8 +12,9 @@ from train.features import Collator, dataset, hide_words, read_windows
 from train.model import IGNORE
 from train.selfcheck import check
 from waqia import read_records
-from waqia.schema import parse_record
-from waqia.windows import WindowSettings
+from waqia.model.align import Reach
+from waqia.model.windows import WindowSettings
+from waqia.records import parse_record
 
 WIDE = WindowSettings(256, 64)
 

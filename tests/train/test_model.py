@@ -5,13 +5,13 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from transformers import BertConfig, BertModel
 
-from eval.reach import Reach
 from train import tokenizer as tokenizers
 from train.config import HeadShape, LossWeights
 from train.features import Collator, read_windows
 from train.model import IncidentModel, Sizes, distance_bucket, participants_loss, word_means
 from waqia import read_records
-from waqia.windows import WindowSettings
+from waqia.model.align import Reach
+from waqia.model.windows import WindowSettings
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ import zstandard
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from train.config import load_config
-from train.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
-from train.pretrain import Batch, MaskedLanguageModel, Optimisation, PretrainConfig, Pretraining, ahead, check_rows, optimizers
-from train.start import mimetic, ppmi_svd
+from train.pretrain.corpus import Corpus, CorpusConfig, TextSource, distinct, documents, pack
+from train.pretrain.pretraining import Batch, MaskedLanguageModel, Optimisation, PretrainConfig, Pretraining, ahead, check_rows, optimizers
+from train.pretrain.start import mimetic, ppmi_svd
 from train.tokenizer import train as train_tokenizer
 from waqia import ConfigError, RecordError
 
@@ -196,9 +196,9 @@ def test_a_phase_without_rows_is_refused_at_the_start(root, tmp_path, field):
 
 def test_a_checkpoint_is_sealed_only_after_its_encoder_is_written(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr("train.pretrain.save_encoder", lambda *_: order.append("encoder"))
-    monkeypatch.setattr("train.pretrain.seal", lambda *_: order.append("seal"))
-    monkeypatch.setattr("train.pretrain.config_hash", lambda _: "a")
+    monkeypatch.setattr("train.pretrain.pretraining.save_encoder", lambda *_: order.append("encoder"))
+    monkeypatch.setattr("train.pretrain.pretraining.seal", lambda *_: order.append("seal"))
+    monkeypatch.setattr("train.pretrain.pretraining.config_hash", lambda _: "a")
     part = SimpleNamespace(state_dict=dict, encoder=None)
     main = SimpleNamespace(is_main_process=True)
     run = SimpleNamespace(

@@ -6,13 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.base.test_backends import shapes
+from tests.light.test_backends import shapes
 from train import quantise
 from train.quantise import as_artefact, compare, quantise_parts, refuse, write
-from waqia import Reader, artefact
-from waqia.backends import GRAPHS
+from waqia import Reader
 from waqia.errors import GateError
-from waqia.schema import read_records
+from waqia.model import artefact
+from waqia.model.backends import GRAPHS
+from waqia.records import read_records
 
 SCORES = 1e-4  # what scores may differ by between ONNX Runtime and OpenVINO
 

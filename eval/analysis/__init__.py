@@ -1,0 +1,1 @@
+"""What kinds of error a system makes, and where."""

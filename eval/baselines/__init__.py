@@ -1,0 +1,1 @@
+"""Simple systems to compare with."""

@@ -1,0 +1,1 @@
+"""Other spellings, names and meanings: does the reading hold?"""

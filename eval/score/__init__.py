@@ -1,0 +1,1 @@
+"""The scorer: counts first, ratios last."""

@@ -1,0 +1,1 @@
+"""What reading costs, side by side with other engines."""

@@ -1,0 +1,1 @@
+"""Reading many texts: files and clusters."""

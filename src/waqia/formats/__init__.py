@@ -1,0 +1,1 @@
+"""Readings and records in the forms that other programs read."""

@@ -1,0 +1,138 @@
+"""A reading as one self-contained page: the text right to left with its spans marked in place, and a card for each incident."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import groupby
+from string import Template
+
+from waqia.arabic import encodable
+from waqia.labels import LabelSet
+from waqia.schema import Incident, Participant, Reading, Span
+
+TRIGGER = "الواقعة"
+
+
+def page(text: str, reading: Reading, labels: LabelSet, *, title: str) -> str:
+    """The page as HTML; everything that comes from the text or the labels is escaped."""
+    template = Template(files("waqia.formats").joinpath("page.html").read_text("utf-8"))
+    cards = [_card(number, incident, labels) for number, incident in enumerate(reading.incidents, 1)]
+    return template.substitute(
+        title=_escape(title or "واقعة"),
+        hover="\n".join(_hover(number) for number in range(1, len(cards) + 1)),
+        legend="".join(f'<span class="{_class(role)}">{_escape(labels.roles[role].ar)}</span>' for role in labels.roles),
+        text="".join(_marked(text, _marks(reading, labels))),
+        cards="".join(_notes(reading)) + "".join(cards),
+        count=len(reading.incidents),
+        windows=reading.windows,
+        model=_escape(f"{reading.model} · {reading.label_set}"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A span of the text with the incident it belongs to; `name` is its CSS class, `tip` what it is called in Arabic."""
+
+    span: Span
+    number: int
+    name: str
+    tip: str
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Which of several marks over the same words gives the colour: a trigger, else the shortest span, else the first incident's."""
+        return self.name != "trigger", self.span.end - self.span.start, self.number
+
+
+def _marks(reading: Reading, labels: LabelSet) -> list[_Mark]:
+    marks = []
+    for number, incident in enumerate(reading.incidents, 1):
+        marks.append(_Mark(incident.trigger, number, "trigger", f"{TRIGGER} {number}: {labels.incident_types[incident.type].ar}"))
+        marks += [_Mark(p, number, _class(p.role), f"{labels.roles[p.role].ar} {number}") for p in incident.participants]
+    return marks
+
+
+def _marked(text: str, marks: list[_Mark]) -> Iterator[str]:
+    """The text cut wherever a span begins or ends, so that spans may nest and cross; triggers are followed by their number."""
+    begin = sorted(marks, key=lambda mark: mark.span.start, reverse=True)
+    places = sorted({0, len(text)} | {place for mark in marks for place in (mark.span.start, mark.span.end)})
+    over: list[_Mark] = []
+    for start, end in zip(places, [*places[1:], len(text)], strict=True):
+        ended = [mark for mark in over if mark.span.end == start and mark.name == "trigger"]
+        yield "".join(_chip(mark.number, "trigger", "incident") for mark in ended)
+        over = [mark for mark in over if mark.span.end > start]
+        while begin and begin[-1].span.start == start:
+            over.append(begin.pop())
+        yield _piece(text, start, end, over)
+
+
+def _piece(text: str, start: int, end: int, over: Iterable[_Mark]) -> str:
+    """Text under one and the same set of spans: the first mark colours it, a second of another kind underlines it, the tip names all."""
+    marks = sorted(over, key=lambda mark: mark.rank)
+    piece = _escape(text[start:end])
+    if not marks:
+        return piece
+    names = list(dict.fromkeys(mark.name for mark in marks))
+    shown = [names[0], *(f"also-{name}" for name in names[1:2])]
+    shown += ["open-start"] * (marks[0].span.start < start) + ["open-end"] * (marks[0].span.end > end)
+    numbers = " ".join(dict.fromkeys(str(mark.number) for mark in sorted(marks, key=lambda mark: mark.number)))
+    tip = _escape("، ".join(mark.tip for mark in marks))
+    return f'<mark class="{" ".join(shown)}" data-incidents="{numbers}" title="{tip}">{piece}</mark>'
+
+
+def _chip(number: int, own: str, other: str) -> str:
+    link = f'id="{own}-{number}" href="#{other}-{number}"'
+    return f'<a class="number" {link} aria-label="{TRIGGER} {number}">{number}</a>'
+
+
+def _hover(number: int) -> str:
+    return f'body:has(#incident-{number}:hover) .text mark[data-incidents~="{number}"] {{ outline: 2px solid var(--ink); }}'
+
+
+def _card(number: int, incident: Incident, labels: LabelSet) -> str:
+    kind, status = labels.incident_types[incident.type], labels.statuses[incident.status]
+    score = "" if incident.score is None else f'<span class="score">الثقة {_percent(incident.score)}</span>'
+    rows = "".join(_rows(role, list(group), labels) for role, group in groupby(incident.participants, lambda p: p.role))
+    return (
+        f'<article class="card" id="incident-{number}"><h2><a class="number" href="#trigger-{number}">{number}</a> {_escape(kind.ar)}'
+        f' <code dir="ltr">{_escape(incident.type)}</code>{score}</h2>'
+        f'<p><span class="status">{_escape(status.ar)}</span>'
+        f' <mark class="trigger">{_escape(incident.trigger.text)}</mark></p>'
+        f"<dl>{rows}</dl></article>"
+    )
+
+
+def _rows(role: str, participants: Iterable[Participant], labels: LabelSet) -> str:
+    return f"<dt>{_escape(labels.roles[role].ar)}</dt>" + "".join(_row(p, labels) for p in participants)
+
+
+def _row(p: Participant, labels: LabelSet) -> str:
+    code = "" if p.sector is None else f'{_escape(labels.sectors[p.sector].ar)} <code dir="ltr">{_escape(p.sector)}</code>'
+    sector = f' <span class="sector">{code}</span>' if code else ""
+    tip = "" if p.score is None else f' title="الثقة {_percent(p.score)}"'
+    return f'<dd><mark class="{_class(p.role)}"{tip}>{_escape(p.text)}</mark>{sector}</dd>'
+
+
+def _notes(reading: Reading) -> Iterator[str]:
+    if reading.error is not None:
+        yield f'<p class="card note">تعذّرت قراءة النص: <bdi>{_escape(reading.error)}</bdi></p>'
+    elif not reading.incidents:
+        yield '<p class="card note">لا وقائع في هذا النص</p>'
+    if reading.truncated:
+        yield '<p class="card note">لم يُقرأ النص كله: آخره متروك</p>'
+
+
+def _percent(score: float) -> str:
+    return f"{score:.0%}"
+
+
+def _class(name: str) -> str:
+    return "role-" + "".join(c if c.isalnum() else "-" for c in name)
+
+
+def _escape(text: str) -> str:
+    """Escaped for element text and attributes; what no HTML page can hold is shown as U+FFFD."""
+    return html.escape(encodable(text).replace("\0", "\ufffd"))

@@ -1,0 +1,102 @@
+"""Gold spans to words of windows: the targets of training, and what windows and words cannot express, by cause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from waqia.labels import LabelSet
+from waqia.model.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER
+from waqia.model.windows import Window
+from waqia.schema import Incident, Record
+
+IGNORE = -100  # what torch's losses leave out
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many gold labels the windows can express, and why the others cannot be."""
+
+    reached: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: of incidents and participants how many are reached and which share is not; what was lost, by cause."""
+        share = {}
+        for name, reached in self.reached.items():
+            lost = sum(count for cause, count in self.lost.items() if cause.startswith(name[:-1]))
+            share[name] = {"reached": reached, "lost": lost, "share_lost": lost / (reached + lost) if reached + lost else None}
+        return {**share, "causes": dict(self.lost)}
+
+    def lines(self) -> list[str]:
+        """What was reached and lost, for the log."""
+        return [f"{count} {name}" for name, count in sorted(self.reached.items())] + [
+            f"{count} lost: {cause}" for cause, count in sorted(self.lost.items())
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A gold incident in a window's words: trigger (first, last, type, status), participants (role, first, last, sector or -100)."""
+
+    trigger: tuple[int, int, int, int]
+    participants: tuple[tuple[int, int, int, int], ...]
+
+
+def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]) -> list[Target]:
+    """The record's incidents as far as this window can express them; what it cannot is added to `lost` by cause."""
+    found: list[Target] = []
+    taken: set[int] = set()
+    for incident in record.incidents:
+        words = window.find(incident.trigger.start, incident.trigger.end, record.text)
+        if words is None:
+            _lose(incident, "trigger cut by the window or not at word bounds", lost)
+        elif words[1] - words[0] >= LONGEST_TRIGGER:
+            _lose(incident, f"trigger longer than {LONGEST_TRIGGER} words", lost)
+        elif taken & set(range(words[0], words[1] + 1)):
+            _lose(incident, "its words are another trigger's", lost)
+        else:
+            taken |= set(range(words[0], words[1] + 1))
+            type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
+            found.append(Target((*words, type_, status), _participants(incident, record.text, window, labels, lost)))
+    return found
+
+
+def _lose(incident: Incident, cause: str, lost: Counter[str]) -> None:
+    lost[f"incident, {cause}"] += 1
+    if incident.participants:
+        lost["participant of a lost incident"] += len(incident.participants)
+
+
+def _participants(
+    incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]
+) -> tuple[tuple[int, int, int, int], ...]:
+    roles, sectors = list(labels.roles), list(labels.sectors)
+    found: list[tuple[int, int, int, int]] = []
+    for p in incident.participants:
+        words, role = window.find(p.start, p.end, text), roles.index(p.role)
+        if words is None:
+            lost["participant outside the window or not at word bounds"] += 1
+        elif words[1] - words[0] >= LONGEST_PARTICIPANT:
+            lost[f"participant longer than {LONGEST_PARTICIPANT} words"] += 1
+        elif any(role == other and words[0] <= last and first <= words[1] for other, first, last, _ in found):
+            lost["participant overlapping another of its role"] += 1
+        else:
+            found.append((role, *words, IGNORE if p.sector is None else sectors.index(p.sector)))
+    return tuple(found)
+
+
+def count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Reach) -> None:
+    """Count every gold incident once, in the window that owns its trigger."""
+    outside = list(record.incidents)
+    for window in windows:
+        begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
+        mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
+        outside = [incident for incident in outside if incident not in mine]
+        found = targets(replace(record, incidents=mine), window, labels, reach.lost)
+        reach.reached["incidents"] += len(found)
+        reach.reached["participants"] += sum(len(target.participants) for target in found)
+    for incident in outside:
+        _lose(incident, "outside every window", reach.lost)

@@ -1,0 +1,121 @@
+"""Backends: what runs an artefact's two graphs on the CPU, ONNX Runtime or OpenVINO; both read the same files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from waqia.errors import ArtefactError, ConfigError
+from waqia.model.tensors import Backend, Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.windows import Ints
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+BACKENDS = ("onnxruntime", "openvino")
+GRAPHS = ("encode.onnx", "participants.onnx")
+SLOW = ["SkipLayerNormFusion"]  # ONNX Runtime's fused kernel takes five times as long as the Add and the LayerNormalization it replaces
+
+
+def open_backend(name: str, folder: Path, threads: int | None = None) -> Backend:
+    """Open the graphs of an artefact's folder; `threads` None leaves the number to the runtime.
+
+    ConfigError where the backend is unknown or not installed, ArtefactError where it refuses a graph.
+    """
+    if name not in BACKENDS:
+        raise ConfigError(f"backend is {name!r}, expected one of {', '.join(BACKENDS)}")
+    return OpenVinoBackend.open(folder, threads) if name == "openvino" else OnnxBackend.open(folder, threads)
+
+
+class OnnxBackend:
+    """ONNX Runtime."""
+
+    def __init__(self, encode: InferenceSession, participants: InferenceSession) -> None:
+        self._encode, self._participants = encode, participants
+
+    @classmethod
+    def open(cls, folder: Path, threads: int | None = None) -> OnnxBackend:
+        """Open the graphs; ArtefactError if ONNX Runtime refuses them."""
+        import onnxruntime  # takes a moment, and nothing but reading needs it
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.enable_cpu_mem_arena = False  # as fast, and what a long batch took is given back
+        # Threads that wait must not spin: beside other busy processes that costs more than it brings.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        sessions = []
+        for name in GRAPHS:
+            try:
+                one = onnxruntime.InferenceSession(str(folder / name), options, ["CPUExecutionProvider"], disabled_optimizers=SLOW)
+                sessions.append(one)
+            except Exception as error:  # ONNX Runtime's own errors share no base of use
+                raise ArtefactError(f"{folder / name}: ONNX Runtime cannot open it ({error}); export the artefact again") from error
+        return cls(*sessions)
+
+    def encode(self, batch: Batch) -> Encoded:
+        """One pass of the encoder and its heads."""
+        return Encoded(*self._encode.run(list(Encoded.__dataclass_fields__), encode_inputs(batch)))
+
+    def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
+        """Roles, status and sectors of N triggers."""
+        inputs = participants_inputs(word_states, word_mask, triggers)
+        return Participants(*self._participants.run(list(Participants.__dataclass_fields__), inputs))
+
+
+class OpenVinoBackend:
+    """OpenVINO, computing in fp32 (or the graph's int8) even where the processor has bf16: results stay those of ONNX Runtime."""
+
+    def __init__(self, encode: Any, participants: Any) -> None:
+        self._encode, self._participants = encode, participants  # openvino.InferRequest each
+        self._lock = Lock()  # a request serves one thread at a time
+
+    @classmethod
+    def open(cls, folder: Path, threads: int | None = None) -> OpenVinoBackend:
+        """Open the graphs; ConfigError where OpenVINO is not installed, ArtefactError if it refuses them."""
+        try:
+            import openvino
+        except ImportError as error:
+            raise ConfigError(
+                f"backend 'openvino' cannot be used ({error}); pip install 'waqia[openvino]', or take 'onnxruntime'"
+            ) from error
+
+        core, requests = openvino.Core(), []
+        # Threads bound to cores would all crowd on the same ones when several processes read.
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        for name in GRAPHS:
+            try:
+                graph = core.read_model(folder / name)
+                # OpenVINO adds a bias wrongly to a sum of several rows (openvino issue 23616, still in 2026.4) unless the sum is an output.
+                graph.add_outputs([node.output(0) for node in graph.get_ops() if node.get_type_name() == "ReduceSum"])
+                requests.append(core.compile_model(graph, "CPU", settings).create_infer_request())
+            except Exception as error:  # OpenVINO raises RuntimeError for everything
+                raise ArtefactError(f"{folder / name}: OpenVINO cannot open it ({error}); export the artefact again") from error
+        return cls(*requests)
+
+    def encode(self, batch: Batch) -> Encoded:
+        """One pass of the encoder and its heads."""
+        return Encoded(*self._run(self._encode, encode_inputs(batch), Encoded))
+
+    def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
+        """Roles, status and sectors of N triggers."""
+        return Participants(*self._run(self._participants, participants_inputs(word_states, word_mask, triggers), Participants))
+
+    def _run(self, request: Any, inputs: dict[str, Any], outputs: type[Encoded] | type[Participants]) -> list[Floats]:
+        with self._lock:
+            said = request.infer(inputs)
+        return [said[name] for name in outputs.__dataclass_fields__]
+
+
+def encode_inputs(batch: Batch) -> dict[str, Any]:
+    """What encode.onnx takes, by name."""
+    return {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+
+
+def participants_inputs(word_states: Floats, word_mask: Ints, triggers: Triggers) -> dict[str, Any]:
+    """What participants.onnx takes, by name."""
+    return {"word_states": word_states, "word_mask": word_mask} | {f"trigger_{name}": getattr(triggers, name) for name in Triggers._fields}

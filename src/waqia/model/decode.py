@@ -1,0 +1,95 @@
+"""Decoding: logits to triggers and participants over words; pure functions that know nothing of what computed the logits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from waqia.model.tensors import Floats
+from waqia.schema import Incident
+
+LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation mark inside counts as one more
+LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
+TARGET = "target"  # the role that tells one act from another of its type
+
+
+def pick_triggers(
+    trigger_logits: Floats, inside_logits: Floats, owned: tuple[int, int], thresholds: Floats, temperature: float
+) -> list[tuple[int, int, int, float]]:
+    """Triggers of one window as (first word, last word, type, probability), most probable first, none overlapping.
+
+    A trigger begins at a word whose most probable type reaches its threshold, and goes on over the words that are more likely
+    inside than not: there is no way to decode an inside without a beginning.
+    """
+    probabilities = softmax(trigger_logits / temperature)[:, 1:]  # (word, type)
+    types = probabilities.argmax(1)
+    scores = probabilities.max(1)
+    begins = np.flatnonzero(scores >= thresholds[types])
+    free = np.ones(len(scores), bool)
+    picked = []
+    for first in begins[np.argsort(-scores[begins], kind="stable")]:
+        if not (free[first] and owned[0] <= first < owned[1]):
+            continue
+        last = first
+        while last + 1 < min(len(free), first + LONGEST_TRIGGER) and free[last + 1] and inside_logits[last + 1] > 0:
+            last += 1
+        free[first : last + 1] = False
+        picked.append((int(first), int(last), int(types[first]), float(scores[first])))
+    return picked
+
+
+def pick_participants(role_logits: Floats, thresholds: Floats, temperature: float) -> list[tuple[int, int, int, float]]:
+    """Participants of one trigger as (role, first word, last word, probability): the most probable spans that do not overlap in a role.
+
+    role_logits (W, W, R), first word x last word; spans that end before they begin, or that run on for more than LONGEST_PARTICIPANT
+    words, are never picked.
+    """
+    first, last, role = np.nonzero(role_logits >= temperature * logit(thresholds))  # few are: no sigmoid of the others
+    scores = sigmoid(role_logits[first, last, role] / temperature)
+    free = np.ones((role_logits.shape[2], len(role_logits)), bool)
+    picked = []
+    for place in np.argsort(-scores, kind="stable"):
+        i, j, r = int(first[place]), int(last[place]), int(role[place])
+        if 0 <= j - i < LONGEST_PARTICIPANT and free[r, i : j + 1].all():
+            free[r, i : j + 1] = False
+            picked.append((r, i, j, float(scores[place])))
+    return picked
+
+
+def told_once(incidents: Sequence[Incident], least: float) -> list[Incident]:
+    """Incidents, most probable first, without acts told again: an annotator marks each once, a model at every mention.
+
+    Left out is what is less probable than `least` and shares a target with a more probable incident of its type.
+    """
+    kept = []
+    taken: dict[str, set[int]] = defaultdict(set)  # places in the text that are targets, by incident type
+    for incident in sorted(incidents, key=lambda incident: (-(incident.score or 0.0), incident.trigger.start)):
+        places = {place for p in incident.participants if p.role == TARGET for place in range(p.start, p.end)}
+        if (incident.score or 0.0) >= least or taken[incident.type].isdisjoint(places):
+            kept.append(incident)
+            taken[incident.type] |= places
+    return kept
+
+
+def borne_out(incidents: Sequence[Incident], types: Mapping[str, float], least: float) -> Sequence[Incident]:
+    """The incidents, or none where the text as a whole is less likely than `least` to report any of their types.
+
+    A lone word may look like a trigger in a text that reports nothing; `types` are the probabilities of the head that sees all of it.
+    """
+    return incidents if max((types[incident.type] for incident in incidents), default=0.0) >= least else ()
+
+
+def sigmoid(x: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))), np.float32)
+
+
+def logit(p: Floats) -> Floats:
+    p = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-12)
+    return np.asarray(np.log(p / (1 - p)), np.float32)
+
+
+def softmax(x: Floats) -> Floats:
+    shifted = np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float32)

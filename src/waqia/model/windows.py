@@ -1,0 +1,126 @@
+"""Windows: a text cut into overlapping tokenised slices at sentence bounds, nothing lost, with the raw-text offsets of every word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from waqia.arabic import encodable, sentence_starts, word_end, word_start
+from waqia.errors import ArtefactError, ConfigError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """At most `max_tokens` tokens a window, [CLS] and [SEP] included; neighbours share up to `overlap` tokens."""
+
+    max_tokens: int
+    overlap: int
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 16 or not 0 <= self.overlap <= (self.max_tokens - 2) // 2:
+            raise ConfigError(f"max_tokens {self.max_tokens}, overlap {self.overlap}: expected at least 16, and at most half a window")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """One slice of a text; T tokens, W words (what the tokenizer's pre-tokenizer splits at spaces and punctuation)."""
+
+    ids: Ints  # (T,) with [CLS] and [SEP]
+    word_starts: Ints  # (W,) first token of each word
+    word_ends: Ints  # (W,) one past its last token
+    words: Ints  # (W, 2) half-open raw-text offsets
+    owned: tuple[int, int]  # words whose triggers this window reports; every word of a text is owned once
+
+    def find(self, start: int, end: int, text: str) -> tuple[int, int] | None:
+        """First and last word of the span [start, end) of the raw text, or None where it leaves the window or cuts a word."""
+        first = int(np.searchsorted(self.words[:, 0], start))
+        last = int(np.searchsorted(self.words[:, 1], word_end(text, end)))
+        if first > last or last >= len(self.words):
+            return None
+        whole = self.words[first, 0] == start and self.words[last, 1] == word_end(text, end)
+        return (first, last) if whole else None
+
+
+def split(text: str, tokenizer: Tokenizer, settings: WindowSettings) -> list[Window]:
+    """Cut a text into windows; a text without a word gives none. Offsets index the raw text whatever the tokenizer normalises."""
+    words = _words(text, tokenizer, settings.max_tokens - 2)
+    if not words.lengths.size:
+        return []
+    first_words = np.searchsorted(words.offsets[:, 0], sentence_starts(text))
+    spans = _spans(words.lengths, np.unique(first_words), settings)
+    return [words.window(first, last, owned) for (first, last), owned in zip(spans, _owned(spans), strict=True)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Words:
+    ids: Ints  # every token of the text, no special ones
+    starts: Ints  # first token of each word
+    lengths: Ints  # its number of tokens, cut to what one window holds
+    offsets: Ints  # (W, 2)
+    special: tuple[int, int]  # [CLS], [SEP]
+
+    def window(self, first: int, last: int, owned: tuple[int, int]) -> Window:
+        """Words first up to (not including) last as a window of their own."""
+        lengths = self.lengths[first:last]
+        ends = 1 + np.cumsum(lengths)
+        pieces = [self.ids[start : start + n] for start, n in zip(self.starts[first:last], lengths, strict=True)]
+        ids = np.concatenate([[self.special[0]], *pieces, [self.special[1]]]).astype(np.int64)
+        return Window(ids, ends - lengths, ends, self.offsets[first:last], (owned[0] - first, owned[1] - first))
+
+
+def _words(text: str, tokenizer: Tokenizer, most: int) -> _Words:
+    encoding = tokenizer.encode(encodable(text), add_special_tokens=False)
+    ids = np.array(encoding.ids, np.int64)
+    offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+    # An added token may belong to no word of the tokenizer's; give each one a number of its own.
+    numbers = [-1 - place if word is None else word for place, word in enumerate(encoding.word_ids)]
+    firsts: list[int] = []
+    bounds: list[list[int]] = []
+    for token, (start, end) in enumerate(offsets.tolist()):
+        if (token and numbers[token] == numbers[token - 1]) or (bounds and start < bounds[-1][1]):
+            # One character may become several words («ﷺ»): all of them are one word here.
+            bounds[-1][1] = max(bounds[-1][1], word_end(text, end))
+        else:
+            firsts.append(token)
+            bounds.append([word_start(text, start, bounds[-1][1] if bounds else 0), word_end(text, end)])
+    starts = np.array(firsts, np.int64)
+    lengths = np.minimum(np.diff(starts, append=len(ids)), most)
+    return _Words(ids, starts, lengths, np.array(bounds, np.int64).reshape(-1, 2), _special(tokenizer))
+
+
+def _special(tokenizer: Tokenizer) -> tuple[int, int]:
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    if cls is None or sep is None:
+        raise ArtefactError("tokenizer.json: [CLS] or [SEP] is missing from the vocabulary; expected a BERT WordPiece tokenizer")
+    return int(cls), int(sep)
+
+
+def _spans(lengths: Ints, sentences: Ints, settings: WindowSettings) -> list[tuple[int, int]]:
+    """Word ranges of the windows: as many whole sentences as fit, a hard cut only where a sentence alone is longer than half a window."""
+    budget, total = settings.max_tokens - 2, np.concatenate([[0], np.cumsum(lengths)])
+    spans: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        end = int(np.searchsorted(total, total[start] + budget, side="right")) - 1
+        if end >= len(lengths):
+            return [*spans, (start, len(lengths))]
+        bound = int(sentences[np.searchsorted(sentences, end, side="right") - 1])
+        if total[bound] - total[start] >= budget // 2:
+            end = bound
+        spans.append((start, end))
+        back = int(np.searchsorted(total, total[end] - settings.overlap))
+        bounds = sentences[(sentences >= back) & (sentences < end)]
+        start = max(int(bounds[0]) if bounds.size else back, start + 1)
+
+
+def _owned(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Share out the overlaps at their middle, so that no word is reported twice or not at all."""
+    middles = [(after[0] + before[1]) // 2 for before, after in pairwise(spans)]
+    return list(zip([spans[0][0], *middles], [*middles, spans[-1][1]], strict=True))

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from waqia import Incident, Participant, Reading, Span
+from waqia.formats.html import page
+
+TEXT = "هاجم <b>مسلحون</b> دورية & قتلوا شرطياً في تعز"
+
+
+def reading() -> Reading:
+    """Two incidents that share an actor, who is part of the second one's trigger."""
+    trigger, actor = Span(0, 4, "هاجم"), (8, 14, "مسلحون")
+    second = Span(TEXT.index("قتلوا"), TEXT.index("قتلوا") + 5, "قتلوا")
+    place = Participant(len(TEXT) - 3, len(TEXT), "تعز", "place", None, 0.7)
+    return Reading(
+        (
+            Incident("armed_attack", "actual", trigger, (Participant(*actor, "initiator", "UAF", 0.9), place), 0.95),
+            Incident("assassination", "alleged", second, (Participant(*actor, "initiator", "UAF", 0.8),), 0.6),
+        ),
+        model="waqia-mini",
+        label_set="incidents/1",
+    )
+
+
+def shown(labels) -> str:
+    return page(TEXT, reading(), labels, title="<script>")
+
+
+def test_the_page_reads_right_to_left_and_needs_nothing_from_outside(labels):
+    html = shown(labels)
+    assert '<html lang="ar" dir="rtl">' in html
+    assert not re.search(r"https?://|src=|@import|url\(", html)
+
+
+def test_text_and_title_are_escaped(labels):
+    html = shown(labels)
+    assert "<b>" not in html
+    assert "<script>" not in html
+
+
+def test_the_whole_text_is_there_unchanged(labels):
+    body = re.search(r'<p class="text">(.*?)</p>\n<section', shown(labels), re.DOTALL)[1]
+    without_numbers = re.sub(r'<a class="number".*?</a>', "", body)
+    assert unescape(re.sub(r"</?mark[^>]*>", "", without_numbers)) == TEXT
+
+
+def test_every_incident_has_a_card_with_its_labels_in_arabic(labels):
+    html = shown(labels)
+    assert html.count('class="card"') == 2
+    for name in ("هجوم مسلح", "مزعوم", "الفاعل", labels.sectors["UAF"].ar):
+        assert name in html
+
+
+def test_a_word_of_two_incidents_names_both(labels):
+    assert re.search(r'<mark class="role-initiator" data-incidents="1 2" title="الفاعل 1، الفاعل 2">مسلحون</mark>', shown(labels))
+
+
+def test_words_under_spans_of_two_kinds_show_both(labels):
+    text = "مقتل قائد الشرطة"
+    inner, outer = Participant(10, 16, "الشرطة", "target", "COP"), Participant(5, 16, "قائد الشرطة", "initiator", "COP")
+    html = page(text, Reading((Incident("armed_attack", "actual", Span(0, 4, "مقتل"), (inner, outer)),)), labels, title="x")
+    assert '<mark class="role-initiator open-end" data-incidents="1" title="الفاعل 1">قائد </mark>' in html
+    assert '<mark class="role-target also-role-initiator" data-incidents="1" title="المستهدَف 1، الفاعل 1">الشرطة</mark>' in html
+
+
+def test_what_no_page_can_hold_is_shown_as_replaced(labels):
+    html = page("قصف\0\ud800", Reading(error="\0"), labels, title="x")
+    assert '<p class="text">قصف\ufffd\ufffd</p>' in html
+    html.encode()
+
+
+def test_a_reading_without_incidents_says_so(labels):
+    assert "لا وقائع" in page("طقس جميل", Reading(), labels, title="x")

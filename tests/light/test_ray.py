@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from waqia import ConfigError, Reader
+from waqia.cli import main
+
+NEEDS = "reading past one machine needs pip install 'waqia[ray]'"
+ray, pa, parquet = (pytest.importorskip(name, reason=NEEDS) for name in ("ray", "pyarrow", "pyarrow.parquet"))
+
+from waqia.bulk.ray import READING, digests, fresh, lines, run  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore::DeprecationWarning:ray\..*",  # ray.data sets its own deprecated options
+)
+
+TEXTS = [f"قصف مدفعي على البلدة رقم {n} مساء أمس." for n in range(40)]
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader.load(threads=1)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Ray on this machine, with room for two workers and what feeds them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        quiet = {"include_dashboard": False, "logging_level": "ERROR", "log_to_driver": False}
+        ray.init(address="local", num_cpus=3, object_store_memory=200_000_000, **quiet)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        yield
+        ray.shutdown()
+
+
+def source(folder: Path, bad: tuple[bytes, ...] = ()) -> Path:
+    """JSONL files of ten rows each, bad lines at the end."""
+    folder.mkdir()
+    rows = [json.dumps({"id": f"r{n}", "text": text, "outlet": "s"}, ensure_ascii=False).encode() for n, text in enumerate(TEXTS)]
+    rows += bad
+    for start in range(0, len(rows), 10):
+        (folder / f"{start:03}.jsonl").write_bytes(b"\n".join(rows[start : start + 10]))
+    return folder
+
+
+def read(folder: Path) -> list[dict]:
+    return [row for path in sorted(folder.glob("*.parquet")) for row in parquet.read_table(path).to_pylist(maps_as_pydicts="strict")]
+
+
+def mortal(reader: Reader, flag: Path) -> object:
+    """A reader that kills its process once, in the middle of the job; made here so that Ray sends its class by value."""
+
+    class Mortal:
+        model = reader.model
+
+        def read_many(self, texts):
+            texts = list(texts)
+            if any("رقم 17 " in text for text in texts) and not flag.exists():
+                flag.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return reader.read_many(texts)
+
+    return Mortal()
+
+
+def test_every_row_comes_out_once_though_a_worker_is_killed(cluster, tmp_path, reader, monkeypatch):
+    monkeypatch.setattr("waqia.bulk.ray.ROWS", 10)
+    bad = (b"{broken", "نص".encode("cp1256"), b'{"id": "half", "text": "\\ud83d"}', b'{"id": "n"}', b"[1]")
+    outcome = run(source(tmp_path / "in", bad), tmp_path / "out", mortal(reader, tmp_path / "killed"), workers=2)
+    assert (tmp_path / "killed").exists()
+    rows = read(tmp_path / "out")
+    assert sorted(row["id"] for row in rows if not row["error"]) == sorted(f"r{n}" for n in range(len(TEXTS)))
+    assert len([row for row in rows if row["error"]]) == outcome.errors == 5
+    assert outcome.written == len(TEXTS) + 5
+    for row in rows:
+        if not row["error"]:
+            expected = reader.read(row["text"]).to_dict()
+            assert {name: row[name] for name in ("types", "windows", "model", "error")}.items() <= expected.items()
+            assert row["incidents"] == expected["incidents"]
+            assert json.loads(row["fields"]) == {"outlet": "s"}
+
+
+def test_a_job_started_again_reads_only_what_is_missing(cluster, tmp_path, reader):
+    run(source(tmp_path / "in", (b"{broken",)), tmp_path / "out", reader, workers=1)
+    first, *_ = sorted((tmp_path / "out").glob("*.parquet"))
+    lost = parquet.read_metadata(first).num_rows
+    first.write_bytes(first.read_bytes()[:-8])  # as a killed job leaves it
+    outcome = run(tmp_path / "in", tmp_path / "out", reader, workers=1)
+    assert (outcome.before, outcome.written) == (len(TEXTS) + 1 - lost, lost)
+    ids = [row["id"] for row in read(tmp_path / "out")]
+    assert len(ids) == len(set(ids)) == len(TEXTS) + 1
+
+
+def test_parquet_keeps_its_columns_and_rows_without_a_text_say_so(cluster, tmp_path, reader):
+    columns = {"id": [1, 2, None], "text": [TEXTS[0], None, "قصف"], "year": [2024, 2023, 2022], "error": ["old"] * 3}
+    parquet.write_table(pa.table(columns), tmp_path / "in.parquet")
+    run(tmp_path / "in.parquet", tmp_path / "out", reader, workers=1)
+    rows = {row["id"]: row for row in read(tmp_path / "out")}
+    assert {row["year"] for row in rows.values()} == {2022, 2023, 2024}
+    assert rows[1]["error"] is None
+    assert "expected str" in rows[2]["error"]
+    assert "id is None" in rows[None]["error"]
+
+
+def test_another_model_does_not_go_on_with_the_output(cluster, tmp_path, reader):
+    parquet.write_table(pa.table({"id": ["a"], "model": ["another"], "error": ["no"]}), tmp_path / "a.parquet")
+    with pytest.raises(ConfigError, match="was read by 'another'"):
+        run(source(tmp_path / "in"), tmp_path, reader, workers=1)
+
+
+def test_an_output_folder_of_something_else_is_not_written_to(cluster, tmp_path, reader):
+    parquet.write_table(pa.table({"id": ["a"], "text": ["b"]}), tmp_path / "a.parquet")
+    with pytest.raises(ConfigError, match="is not of this job"):
+        run(tmp_path / "a.parquet", tmp_path, reader, workers=1)
+
+
+def test_a_source_of_neither_kind_is_refused(tmp_path, reader):
+    with pytest.raises(ConfigError, match="found neither"):
+        run(tmp_path, tmp_path / "out", reader, workers=1)
+
+
+def test_a_parquet_source_without_texts_is_refused(tmp_path, reader):
+    parquet.write_table(pa.table({"id": ["a"], "body": ["b"]}), tmp_path / "in.parquet")
+    with pytest.raises(ConfigError, match="no column text"):
+        run(tmp_path / "in.parquet", tmp_path / "out", reader, workers=1)
+
+
+@pytest.mark.parametrize("step", [1, 7, 50, 10_000])
+def test_every_line_lies_in_one_range_however_a_file_is_cut(tmp_path, step):
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"id": "{n}", "text": "نص\u2028آخر"}}\n' for n in range(9)), "utf-8")
+    path, size = str(tmp_path / "a.jsonl"), (tmp_path / "a.jsonl").stat().st_size
+    ranges = pa.Table.from_pylist([{"path": path, "start": start, "stop": start + step} for start in range(0, size, step)])
+    assert lines(ranges)["id"].to_pylist() == [str(n) for n in range(9)]
+
+
+def test_ids_are_told_from_those_done():
+    done = pa.chunked_array([["b", "ج"]])
+    written = digests(done)
+    written.sort()
+    assert fresh(pa.chunked_array([["a", "b", "ج", None]]), written).tolist() == [True, False, False, True]
+    assert fresh(done, written[:0]).tolist() == [True, True]
+
+
+def test_the_command_reads_with_ray(cluster, tmp_path, capsys):
+    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "قصف"}\n{broken\n', "utf-8")
+    assert main(["batch", str(tmp_path / "in.jsonl"), str(tmp_path / "out"), "--ray", "1"]) == 3
+    assert '{"rows": 2, "written": 2, "errors": 1}' in capsys.readouterr().err
+
+
+def test_columns_of_a_reading_are_those_of_the_reader(reader):
+    assert READING.names == list(reader.read(TEXTS[0]).to_dict())

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import pickle
+import shutil
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from waqia import ConfigError, Reader
+from waqia.model import artefact
+from waqia.reader import LOOK_AHEAD
+from waqia.records import parse_record
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader.load(threads=1)
+
+
+@pytest.fixture(scope="module")
+def article(root):
+    return (root / "samples/article.txt").read_text("utf-8")
+
+
+def proved(text, reading, labels):
+    """The reading as a record: every span and label is checked on the way."""
+    return parse_record({"id": "x", "text": text, **reading.to_dict()}, labels, "x")
+
+
+def test_an_article_is_read_into_incidents_whose_spans_hold(reader, article, labels):
+    reading = reader.read(article)
+    assert reading.error is None
+    assert len(reading.incidents) >= 3
+    assert any(incident.participants for incident in reading.incidents)
+    assert proved(article, reading, labels).incidents == reading.incidents
+    for incident in reading.incidents:
+        for span in (incident.trigger, *incident.participants):
+            assert article[span.start : span.end] == span.text
+
+
+def test_a_plain_sentence_gives_its_incident(reader):
+    (incident,) = reader.read("قتل ثلاثة مدنيين في قصف مدفعي لقوات النظام على مدينة إدلب مساء أمس.").incidents
+    assert incident.type == "shelling"
+    assert incident.status == "actual"
+
+
+def test_every_type_has_a_probability(reader, article, labels):
+    types = reader.read(article).types
+    assert list(types) == list(labels.incident_types)
+    assert all(0 <= p <= 1 for p in types.values())
+
+
+def test_reading_needs_no_network(article, monkeypatch):
+    def blocked(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "socket", blocked)
+    assert Reader.load().read(article).error is None
+
+
+def test_an_empty_text_gives_an_empty_reading(reader):
+    reading = reader.read("")
+    assert (reading.incidents, reading.windows, reading.truncated, reading.error) == ((), 0, False, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no Arabic here, only English.", "\x00قصف\x00 مدفعي", "قصف \ud800 مدفعي على حلب", "ﷺ" * 500, "ق" * 5000, "\u200f" * 2000, "🔴" * 300],
+    ids=["latin", "nul", "surrogate", "ligatures", "one-long-word", "marks-only", "emoji"],
+)
+def test_odd_texts_are_read_and_no_offset_lies(reader, labels, text):
+    reading = reader.read(text)
+    assert reading.error is None
+    proved(text, reading, labels)
+
+
+def test_a_text_of_two_megabytes_is_read_whole(reader, article, labels):
+    text = (article + "\n") * (1_000_000 // len(article.encode()) + 1)
+    reading = reader.read(text)
+    assert reading.error is None
+    assert not reading.truncated
+    assert reading.windows > 100
+    assert reading.incidents[-1].trigger.start > len(text) - len(article)
+    proved(text, reading, labels)
+
+
+def test_many_texts_come_out_in_order_and_as_one_by_one(reader, article):
+    texts = [part for part in article.split("\n") if part.strip()] * 3
+    many = list(reader.read_many(texts))
+    assert len(many) == len(texts)
+    for text, reading in zip(texts, many, strict=True):
+        alone = reader.read(text)
+        assert shape(alone) == shape(reading)
+
+
+def shape(reading):
+    return [(i.type, i.status, i.trigger, [(p.role, p.sector, p.start, p.end) for p in i.participants]) for i in reading.incidents]
+
+
+def test_one_bad_item_never_stops_the_rest(reader):
+    readings = list(reader.read_many(["قصف مدفعي على حلب", None, 7, "احتجاجات في البصرة"]))
+    assert [reading.error is None for reading in readings] == [True, False, False, True]
+    assert readings[1].error == "TypeError: found NoneType, expected str"
+
+
+def test_a_stream_is_read_as_it_comes(reader):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield "قصف مدفعي على حلب"
+
+    readings = reader.read_many(endless())
+    next(readings)
+    assert len(taken) <= 2 * LOOK_AHEAD
+    readings.close()
+
+
+def test_a_stream_is_only_asked_from_the_callers_thread(reader):
+    asked = set()
+
+    def stream():
+        for _ in range(3 * LOOK_AHEAD):
+            asked.add(threading.get_ident())
+            yield "احتجاجات في البصرة"
+
+    assert len(list(reader.read_many(stream()))) == 3 * LOOK_AHEAD
+    assert asked == {threading.get_ident()}
+
+
+def test_a_reader_serves_two_threads_at_once(reader, article):
+    with ThreadPoolExecutor(2) as pool:
+        assert all(reading == reader.read(article) for reading in pool.map(reader.read, [article] * 4))
+
+
+def test_a_reader_can_be_pickled(reader, article):
+    assert pickle.loads(pickle.dumps(reader)).read(article) == reader.read(article)
+
+
+def test_a_reader_of_the_package_is_pickled_by_name(reader):
+    _, (path, *_) = reader.__reduce__()
+    assert path == "waqia-mini-int8"
+
+
+def test_readings_say_who_read(reader):
+    reading = reader.read("قصف")
+    assert reading.label_set == "incidents/1"
+    assert reading.model == reader.model
+
+
+def test_a_reader_pickled_from_a_relative_path_opens_elsewhere(tmp_path, monkeypatch):
+    shutil.copytree(artefact.DEFAULT, tmp_path / "artefact")
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(Reader.load("artefact", threads=1))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickled).read("قصف").error is None
+
+
+def test_a_stream_that_breaks_gives_what_it_had_first(reader):
+    def broken():
+        yield "قصف مدفعي على حلب"
+        raise OSError("gone")
+
+    readings = reader.read_many(broken())
+    assert next(readings).error is None
+    with pytest.raises(OSError, match="gone"):
+        next(readings)
+
+
+def test_a_stream_that_breaks_in_its_second_group_gives_all_of_it_first(reader):
+    def broken():
+        yield from ["احتجاجات في البصرة"] * (LOOK_AHEAD + 3)
+        raise OSError("gone")
+
+    readings = reader.read_many(broken())
+    assert all(next(readings).error is None for _ in range(LOOK_AHEAD + 3))
+    with pytest.raises(OSError, match="gone"):
+        next(readings)
+
+
+def test_threads_below_one_are_refused():
+    with pytest.raises(ConfigError, match="threads is 0"):
+        Reader.load(threads=0)

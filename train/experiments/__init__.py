@@ -1,0 +1,1 @@
+"""Series of training runs: ablation, learning curve, training speed."""

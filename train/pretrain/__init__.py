@@ -1,0 +1,1 @@
+"""Pretraining an encoder by masked language modelling."""
