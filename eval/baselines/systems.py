@@ -3,7 +3,7 @@
 Writes OUT/NAME.jsonl, predictions for the records of GOLD, and prints the figures of each system:
 
 - majority: the type that most training passages report, for every passage;
-- keywords: stems of a short list of our own (eval/keywords.yaml), no training;
+- keywords: stems of a short list of our own (eval/baselines/keywords.yaml), no training;
 - tfidf: TF-IDF with logistic regression, types of passages only (eval.baselines.tfidf);
 - crf: conditional random fields on word features, triggers and participants (eval.baselines.crf; needs python-crfsuite);
 

@@ -88,7 +88,7 @@ def test_every_keyword_type_is_in_a_shipped_label_set(root, labels):
     import yaml
 
     known = set(labels.incident_types) | set(LabelSet.load(root / "configs/labels/plover-gsr.yaml").incident_types)
-    assert set(yaml.safe_load((root / "eval/keywords.yaml").read_text("utf-8"))) == known
+    assert set(yaml.safe_load((root / "eval/baselines/keywords.yaml").read_text("utf-8"))) == known
 
 
 @settings(max_examples=50, deadline=None)

@@ -64,7 +64,7 @@ def test_predictions_of_a_report_can_be_compared_against(out, root, tmp_path):
 
 
 def test_another_label_set_is_no_rival(root, tmp_path, monkeypatch):
-    from eval.report.build import build as report
+    from eval.report import build as report
 
     class Other:
         labels = LabelSet.load(root / "configs/labels/plover-gsr.yaml")
