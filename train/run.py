@@ -94,7 +94,7 @@ def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrain
     name = config.encoder
     if (Path(name) / "encoder.json").is_file():
         run = Run.load(Path(name))
-        return run.model.encoder.train(), run.tokenizer  # type: ignore[return-value]
+        return run.model.encoder.train(), tokenizers.upgrade(run.tokenizer)  # type: ignore[return-value]
     try:
         encoder_config = AutoConfig.from_pretrained(name)
         dropout = config.training.encoder_dropout
@@ -117,10 +117,7 @@ def _no_pooler(config: PretrainedConfig) -> dict[str, bool]:
 def _own_tokenizer(folder: Path) -> Tokenizer:
     if not (folder / "tokenizer.json").is_file():
         raise ConfigError(f"{folder}: no tokenizer.json; a hub id or a folder without Waqia's tokenizer needs `tokenizer: hub`")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    return tokenizers.upgrade(Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 
 def _random_encoder(config: FinetuneConfig, shape: RandomEncoder, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:

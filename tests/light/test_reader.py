@@ -86,6 +86,11 @@ def test_a_text_of_two_megabytes_is_read_whole(reader, article, labels):
     proved(text, reading, labels)
 
 
+def test_a_word_that_no_window_holds_is_reported_as_truncated(reader):
+    assert not reader.read("قصف مدفعي ﷺ على حلب").truncated
+    assert reader.read("قصف مدفعي " + "ﷺ" * 100 + " على حلب").truncated
+
+
 def test_many_texts_come_out_in_order_and_as_one_by_one(reader, article):
     texts = [part for part in article.split("\n") if part.strip()] * 3
     many = list(reader.read_many(texts))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waqia import ConfigError
+from waqia.arabic import MARKS, SIGNS
 from waqia.model import artefact
 from waqia.model.tensors import batch
 from waqia.model.windows import WindowSettings, split
@@ -33,11 +36,68 @@ def words(text: str) -> list[str]:
         ("مقتل ١٢ و12", ["مقتل", "١٢", "و12"]),
         ("“الدفاع الوطني”", ["“", "الدفاع", "الوطني", "”"]),
         ("\ud800 قصف", ["\ud800", "قصف"]),
+        ("🔴قصف▪\ufe0fحلب", ["🔴", "قصف", "▪\ufe0f", "حلب"]),
+        ("حرارة 45°م و100€ ثم\ufffdقصف", ["حرارة", "45", "°", "م", "و100", "€", "ثم", "\ufffd", "قصف"]),
+        ("🇸🇾قصف 👩\u200d👧\u200d👦 🤝🏽", ["🇸🇾", "قصف", "👩\u200d👧\u200d👦", "🤝🏽"]),
+        ("قصف™حلب 5㎞ ´قصف´", ["قصف", "™", "حلب", "5", "㎞", "´", "قصف", "´"]),
+        ("قصﹱف\ufe70 قصف\ufc60 \ufe76قصف", ["قصﹱف\ufe70", "قصف\ufc60", "قصف"]),
+        ("قصف\x1cحلب ق\x00صف", ["قصف", "حلب", "ق\x00صف"]),
+        ("آية\u06dd١٢ \u0600١٢", ["آية", "\u06dd", "١٢", "\u0600", "١٢"]),
     ],
-    ids=["diacritics", "tatweel", "emoji", "ligature", "bidi", "crlf", "censored", "presentation", "digits", "quotes", "surrogate"],
+    ids=[
+        "diacritics", "tatweel", "emoji", "ligature", "bidi", "crlf", "censored", "presentation", "digits", "quotes", "surrogate",
+        "symbols", "units", "flags and families", "compatibility", "isolated marks", "controls", "number signs",
+    ],
 )
 def test_words_index_the_raw_text(text, expected):
     assert words(text) == expected
+
+
+POINTS = [point for point in (*range(0x20000), *range(0xE0000, 0xE1100), 0xF0000, 0x10FFFF) if not 0xD800 <= point < 0xE000]
+SHELLING = TOKENIZER.encode("قصف", add_special_tokens=False).ids
+
+
+def read(text: str) -> list[tuple[str, list[int]]]:
+    """Every word of a text with its tokens, in one window."""
+    (window,) = split(text, TOKENIZER, WindowSettings(10_000_000, 0))
+    tokens = [window.ids[start:end].tolist() for start, end in zip(window.word_starts, window.word_ends, strict=True)]
+    return [(text[start:end], ids) for (start, end), ids in zip(window.words.tolist(), tokens, strict=True)]
+
+
+@pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="another Unicode version names other code points")
+def test_every_mark_of_unicode_is_in_the_table():
+    ignored = {0x115F, 0x1160, 0x3164, 0xFFA0, 0x2065, *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)}
+    kinds = {point for point in range(0x110000) if unicodedata.category(chr(point)) in {"Mn", "Me", "Cf", "Cc"}}
+    signs = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
+    visible = signs | {point for point in kinds if chr(point).isspace()}
+    forms = {*range(0xFC5E, 0xFC64), *range(0xFCF2, 0xFCF5), *range(0xFE70, 0xFE80)} - {0xFE75}
+    later = {0x897, 0x10EFC, 0x10EFD, 0x10EFE, 0x10EFF}
+    assert {point for point in POINTS if MARK.match(chr(point))} == (kinds - visible) | ignored | forms | later | {0x640}
+
+
+MARK = re.compile(f"[{MARKS}]")
+
+
+def test_every_mark_is_dropped_and_belongs_to_the_word_before_it():
+    marks = [chr(point) for point in POINTS if MARK.match(chr(point))]
+    assert len(marks) > 5900
+    expected = [word for mark in marks for word in (f"قصف{mark}", f"ق{mark}صف")]
+    assert read(" ".join(expected)) == [(word, SHELLING) for word in expected]
+
+
+def test_every_symbol_is_a_word_of_its_own_and_the_words_beside_it_are_read():
+    kinds = {"Sm", "Sc", "Sk", "So", "Co"} | {"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"}
+    signs = [chr(point) for point in POINTS if unicodedata.category(chr(point)) in kinds or re.match(f"[{SIGNS}]", chr(point))]
+    signs = [sign for sign in signs if unicodedata.normalize("NFKC", sign) not in {"*", "."}]  # «ق*صف», «ق.صف»: words with a letter hidden
+    assert len(signs) > 14000
+    found = read(" ".join(f"قصف{sign}قصف" for sign in signs))
+    assert [word for word, _ in found] == [word for sign in signs for word in ("قصف", sign, "قصف")]
+    assert all(ids == SHELLING for word, ids in found if word == "قصف")
+
+
+def test_every_white_space_parts_words():
+    spaces = [chr(point) for point in POINTS if chr(point).isspace()]
+    assert [word for space in spaces for word in words(f"قصف{space}قصف")] == ["قصف", "قصف"] * 29
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\r\n", "\u200f\u064b"])
@@ -55,6 +115,12 @@ def test_every_word_of_a_long_article_is_owned_by_one_window(most, overlap):
     assert len(windows) > 1
     assert owned == [tuple(bounds) for bounds in split(ARTICLE, TOKENIZER, WindowSettings(100_000, 0))[0].words.tolist()]
     assert all(len(window.ids) <= most for window in windows)
+
+
+@pytest.mark.parametrize(("ligatures", "cut"), [(3, False), (4, True)])
+def test_a_word_with_more_tokens_than_a_window_holds_is_said_to_be_cut(ligatures, cut):
+    windows = split("قصف " + "ﷺ" * ligatures + " مدفعي", TOKENIZER, WindowSettings(16, 0))  # 4 tokens a ligature, 14 a window
+    assert any(window.cut for window in windows) is cut
 
 
 def test_windows_end_at_sentences_where_these_fit():

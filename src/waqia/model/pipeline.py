@@ -131,7 +131,7 @@ def _reading(incidents: list[Incident], types: Floats, windows: Sequence[Window]
     kept = borne_out(told_once(incidents, model.calibration.told_again), scores, model.calibration.reports)
     ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
     label_set = f"{model.labels.name}/{model.labels.version}"
-    return Reading(ordered, scores, len(windows), False, label_set, model.name)
+    return Reading(ordered, scores, len(windows), any(window.cut for window in windows), label_set, model.name)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:

@@ -37,6 +37,7 @@ class Window:
     word_ends: Ints  # (W,) one past its last token
     words: Ints  # (W, 2) half-open raw-text offsets
     owned: tuple[int, int]  # words whose triggers this window reports; every word of a text is owned once
+    cut: bool = False  # whether a word in it has more tokens than a window holds, and is read by the first of them only
 
     def find(self, start: int, end: int, text: str) -> tuple[int, int] | None:
         """First and last word of the span [start, end) of the raw text, or None where it leaves the window or cuts a word."""
@@ -63,6 +64,7 @@ class _Words:
     ids: Ints  # every token of the text, no special ones
     starts: Ints  # first token of each word
     lengths: Ints  # its number of tokens, cut to what one window holds
+    cut: NDArray[np.bool_]  # whether it had more
     offsets: Ints  # (W, 2)
     special: tuple[int, int]  # [CLS], [SEP]
 
@@ -72,7 +74,8 @@ class _Words:
         ends = 1 + np.cumsum(lengths)
         pieces = [self.ids[start : start + n] for start, n in zip(self.starts[first:last], lengths, strict=True)]
         ids = np.concatenate([[self.special[0]], *pieces, [self.special[1]]]).astype(np.int64)
-        return Window(ids, ends - lengths, ends, self.offsets[first:last], (owned[0] - first, owned[1] - first))
+        cut = bool(self.cut[first:last].any())
+        return Window(ids, ends - lengths, ends, self.offsets[first:last], (owned[0] - first, owned[1] - first), cut)
 
 
 def _words(text: str, tokenizer: Tokenizer, most: int) -> _Words:
@@ -91,8 +94,8 @@ def _words(text: str, tokenizer: Tokenizer, most: int) -> _Words:
             firsts.append(token)
             bounds.append([word_start(text, start, bounds[-1][1] if bounds else 0), word_end(text, end)])
     starts = np.array(firsts, np.int64)
-    lengths = np.minimum(np.diff(starts, append=len(ids)), most)
-    return _Words(ids, starts, lengths, np.array(bounds, np.int64).reshape(-1, 2), _special(tokenizer))
+    lengths = np.diff(starts, append=len(ids))
+    return _Words(ids, starts, np.minimum(lengths, most), lengths > most, np.array(bounds, np.int64).reshape(-1, 2), _special(tokenizer))
 
 
 def _special(tokenizer: Tokenizer) -> tuple[int, int]:
