@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from train.config import HeadShape, LossWeights
+from train.model_config import IncidentConfig
 from waqia.labels import LabelSet
 from waqia.model.align import IGNORE
 
@@ -144,17 +146,37 @@ class AttentionLayer(nn.Module):
         return states + self.dropout(self.feed(states))
 
 
-class IncidentModel(nn.Module):
+class IncidentModel(PreTrainedModel):
     """Encoder and heads; `forward` gives the training loss of a batch made by `train.features.collate`."""
 
+    config_class = IncidentConfig
+    base_model_prefix = ""
     accepts_loss_kwargs = True  # the loss divides by num_items_in_batch itself, so that it does not change with how a batch is cut
+    _supports_sdpa = True
+    _supports_flash_attn = True
 
-    def __init__(self, encoder: nn.Module, encoder_width: int, shape: HeadShape, sizes: Sizes, weights: LossWeights) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.window_head = WindowHead(encoder_width, shape, sizes)
-        self.participants_head = ParticipantsHead(shape, sizes)
-        self.weights = weights
+    def __init__(self, config: IncidentConfig, encoder: PreTrainedModel | None = None) -> None:
+        """Heads with fresh weights over an encoder: the one given, or one with random weights of the configuration's shape."""
+        super().__init__(config)
+        labels = config.labels
+        no_pooler = {"add_pooling_layer": False} if config.encoder.model_type == "bert" else {}  # nothing here would train it
+        self.encoder = AutoModel.from_config(config.encoder, **no_pooler) if encoder is None else encoder
+        self.window_head = WindowHead(config.encoder.hidden_size, config.shape, Sizes.of(labels))
+        self.participants_head = ParticipantsHead(config.shape, Sizes.of(labels))
+        self.weights = config.weights
+        self.post_init()
+
+    @classmethod
+    def over(cls, encoder: PreTrainedModel, shape: HeadShape, labels: LabelSet, weights: LossWeights) -> IncidentModel:
+        """New heads over an encoder that is there."""
+        return cls(IncidentConfig.of(encoder.config, shape, labels, weights), encoder)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """The heads set their first weights themselves, where they are made."""
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The encoder's token embeddings."""
+        return self.encoder.get_input_embeddings()
 
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor, word_ends: Tensor
@@ -249,3 +271,7 @@ def distance_bucket(place: Tensor, first: Tensor, last: Tensor) -> Tensor:
     after = ((place - last.unsqueeze(1)).unsqueeze(-1) >= edges).sum(-1)
     before = ((first.unsqueeze(1) - place).unsqueeze(-1) >= edges).sum(-1)
     return DISTANCES + after - before
+
+
+AutoConfig.register(IncidentConfig.model_type, IncidentConfig, exist_ok=True)
+AutoModel.register(IncidentConfig, IncidentModel, exist_ok=True)

@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, Pretr
 from train import tokenizer as tokenizers
 from train.backend import TorchBackend
 from train.config import FinetuneConfig, RandomEncoder, load_config
-from train.model import IncidentModel, Sizes
+from train.model import IncidentModel
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration
@@ -81,7 +81,7 @@ def build_model(encoder: PreTrainedModel, config: FinetuneConfig, labels: LabelS
     positions = encoder.config.max_position_embeddings
     if config.windows.max_tokens > positions:
         raise ConfigError(f"windows.max_tokens is {config.windows.max_tokens}, the encoder has only {positions} positions; lower it")
-    return IncidentModel(encoder, encoder.config.hidden_size, config.heads, Sizes.of(labels), config.loss)
+    return IncidentModel.over(encoder, config.heads, labels, config.loss)
 
 
 def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:

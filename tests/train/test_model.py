@@ -8,7 +8,7 @@ from transformers import BertConfig, BertModel
 from train import tokenizer as tokenizers
 from train.config import HeadShape, LossWeights
 from train.features import Collator, read_windows
-from train.model import IncidentModel, Sizes, distance_bucket, participants_loss, word_means
+from train.model import IncidentModel, distance_bucket, participants_loss, word_means
 from waqia import read_records
 from waqia.model.align import Reach
 from waqia.model.windows import WindowSettings
@@ -27,7 +27,7 @@ def model(labels):
     bert = BertConfig(vocab_size=600, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
     shape = HeadShape(width=32, layers=1, attention_heads=2, role_width=8, dropout=0.1)
     weights = LossWeights(types=1, triggers=1, inside=1, roles=1, statuses=1, sectors=1)
-    return IncidentModel(BertModel(bert, add_pooling_layer=False), 32, shape, Sizes.of(labels), weights).eval()
+    return IncidentModel.over(BertModel(bert, add_pooling_layer=False), shape, labels, weights).eval()
 
 
 @pytest.mark.parametrize("cut", [1, 3, 5])
