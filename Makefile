@@ -8,7 +8,7 @@ QUICK := runs/finetune-mini
 .PHONY: quickstart test lint report gate speed
 
 quickstart: $(VENV)/.installed  ## Fine-tune, export, score on data/test, and read an article with the result
-	$(RUN) -m train.finetune configs/finetune-mini.yaml
+	$(RUN) -m train.finetune configs/waqia-mini/quickstart.yaml
 	$(RUN) -m train.export $(QUICK) $(QUICK)/artefact
 	rm -f $(QUICK)/test-predictions.jsonl
 	$(VENV)/bin/waqia batch data/test.jsonl $(QUICK)/test-predictions.jsonl --artefact $(QUICK)/artefact

@@ -58,7 +58,11 @@ class HeadShape(Part):
 
 
 class LossWeights(Part):
-    """How much each head's loss counts."""
+    """How much each head's loss counts.
+
+    What is weighed: `types` the mean over the types asked, `triggers` and `inside` the sum over words, `roles` the sum over word pairs and
+    roles, `statuses` and `sectors` the sum over triggers and actors; all summed over windows and divided by the windows of the step.
+    """
 
     types: float
     triggers: float
@@ -124,7 +128,7 @@ def load_config(kind: type[Config], path: str | Path) -> Config:
     try:
         data = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give the path of a configuration, such as configs/finetune-mini.yaml") from error
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a configuration, such as configs/waqia-mini/quickstart.yaml") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: no YAML: {error}") from error
     try:

@@ -217,20 +217,19 @@ class IncidentModel(PreTrainedModel):
 def type_loss(logits: Tensor, targets: Tensor, asked: Tensor) -> Tensor:
     """Binary cross-entropy summed over windows, mean over the types that were asked; all (B, K)."""
     each = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")
-    return ((each * asked).sum(1) / asked.sum(1).clamp(min=1)).sum() * 8
+    return ((each * asked).sum(1) / asked.sum(1).clamp(min=1)).sum()
 
 
 def trigger_loss(logits: Tensor, targets: Tensor, asked: Tensor) -> Tensor:
     """Cross-entropy summed over words; logits (B, W, 1 + K), targets (B, W) with -100 ignored; types not asked compete for nothing."""
     silent = F.pad(asked, (1, 0), value=1.0).unsqueeze(1) == 0
-    each = F.cross_entropy(logits.float().masked_fill(silent, -1e4).transpose(1, 2), targets, ignore_index=IGNORE, reduction="sum")
-    return each / 4
+    return F.cross_entropy(logits.float().masked_fill(silent, -1e4).transpose(1, 2), targets, ignore_index=IGNORE, reduction="sum")
 
 
 def inside_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Binary cross-entropy summed over words; both (B, W), targets below 0 ignored."""
     each = F.binary_cross_entropy_with_logits(logits.float(), targets.clamp(min=0), reduction="none")
-    return (each * (targets >= 0)).sum() / 4
+    return (each * (targets >= 0)).sum()
 
 
 def participants_loss(
@@ -242,12 +241,12 @@ def participants_loss(
     # Binary cross-entropy is softplus(logit), less the logit where the answer is yes: few are, so no dense targets are made.
     yes = torch.unique(torch.stack([trigger, first, last, role]), dim=1).unbind(0)
     logits = role_logits.float()
-    loss = weights.roles * ((F.softplus(logits).sum(-1) * pairs).sum() - logits[yes].sum()) / 4
-    loss = loss + weights.statuses * F.cross_entropy(status_logits.float(), status, ignore_index=IGNORE, reduction="sum") / 4
+    loss = weights.roles * ((F.softplus(logits).sum(-1) * pairs).sum() - logits[yes].sum())
+    loss = loss + weights.statuses * F.cross_entropy(status_logits.float(), status, ignore_index=IGNORE, reduction="sum")
     place = torch.arange(mask.shape[1], device=mask.device)
     inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(sector_logits.dtype)
     pooled = mean_over(sector_logits[trigger], inside)
-    return loss + weights.sectors * F.cross_entropy(pooled.float(), sector, ignore_index=IGNORE, reduction="sum") / 4
+    return loss + weights.sectors * F.cross_entropy(pooled.float(), sector, ignore_index=IGNORE, reduction="sum")
 
 
 def word_means(tokens: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

@@ -140,6 +140,6 @@ def test_without_crfsuite_the_error_says_what_to_install(labels, monkeypatch):
 
 def test_the_model_without_pretraining_predicts_every_record(root, labels):
     train = list(read_records(root / "data/dev.jsonl", labels))
-    rows = scratch.predict(train, [attack(1), Record("x", "")], labels, root / "configs/finetune-smoke.yaml")
+    rows = scratch.predict(train, [attack(1), Record("x", "")], labels, root / "configs/smoke/finetune.yaml")
     assert [row["id"] for row in rows] == ["a1", "x"]
     assert set(rows[0]["types"]) == set(labels.incident_types)

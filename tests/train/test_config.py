@@ -10,7 +10,7 @@ from waqia import ConfigError
 
 def changed(root, tmp_path, change) -> str:
     """A copy of the smoke configuration after a change."""
-    data = yaml.safe_load((root / "configs/finetune-smoke.yaml").read_text("utf-8"))
+    data = yaml.safe_load((root / "configs/smoke/finetune.yaml").read_text("utf-8"))
     change(data)
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump(data), "utf-8")
@@ -18,10 +18,17 @@ def changed(root, tmp_path, change) -> str:
 
 
 def test_every_shipped_configuration_is_complete(root):
-    for path in sorted((root / "configs").glob("finetune-*.yaml")):
-        assert load_config(FinetuneConfig, path).output.parts[0] == "runs"
-    for path in sorted((root / "configs").glob("pretrain-*.yaml")):
-        assert load_config(PretrainConfig, path).output.parts[0] == "runs"
+    names = ("finetune", "quickstart", "transfer", "scratch", "short", "pretrain")
+    paths = [path for name in names for path in (root / "configs").glob(f"*/{name}.yaml")]
+    assert len(paths) == 10, paths
+    for path in paths:
+        assert load_config(PretrainConfig if path.stem == "pretrain" else FinetuneConfig, path).output.parts[0] == "runs"
+
+
+def test_a_configuration_that_points_outside_the_repository_says_so_in_its_first_line(root):
+    for path in (root / "configs").rglob("*.yaml"):
+        text = path.read_text("utf-8")
+        assert "../" not in text or "needs ../shared" in text.splitlines()[0].lower(), path
 
 
 def test_a_misspelt_key_fails_with_its_name(root, tmp_path):
@@ -44,7 +51,7 @@ def test_every_fault_is_reported(root, tmp_path):
 
 
 def test_a_rate_that_yaml_reads_as_text_is_a_number(root, tmp_path):
-    text = (root / "configs/finetune-smoke.yaml").read_text("utf-8").replace("encoder_learning_rate: 1e-3", "encoder_learning_rate: 3e-5")
+    text = (root / "configs/smoke/finetune.yaml").read_text("utf-8").replace("encoder_learning_rate: 1e-3", "encoder_learning_rate: 3e-5")
     (tmp_path / "c.yaml").write_text(text, "utf-8")
     assert yaml.safe_load("3e-5") == "3e-5"  # the trap
     assert load_config(FinetuneConfig, tmp_path / "c.yaml").training.encoder_learning_rate == 3e-5

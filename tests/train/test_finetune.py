@@ -19,7 +19,7 @@ from waqia import ConfigError, Reader, read_records
 
 def configure(root, tmp_path, change=lambda data: None):
     """The smoke configuration with paths of its own."""
-    data = yaml.safe_load((root / "configs/finetune-smoke.yaml").read_text("utf-8"))
+    data = yaml.safe_load((root / "configs/smoke/finetune.yaml").read_text("utf-8"))
     data["output"] = str(tmp_path / "run")
     for source in data["train_files"]:
         source["path"] = str(root / source["path"])

@@ -88,5 +88,5 @@ def test_a_folder_in_hub_layout_works_in_place_of_an_id(root, tmp_path, cache):
 
 
 def test_the_shipped_configuration_asks_the_hub_for_arabert(root):
-    data = yaml.safe_load((root / "configs/finetune-arabertv02.yaml").read_text("utf-8"))
+    data = yaml.safe_load((root / "configs/arabertv02/finetune.yaml").read_text("utf-8"))
     assert (data["encoder"], data["tokenizer"], data["training"]["precision"]) == (HUB_ID, "hub", "bf16")

@@ -79,6 +79,6 @@ def test_the_loss_of_roles_is_the_binary_cross_entropy_of_every_span_of_real_wor
     targets[0, 2, 4, 1] = targets[1, 0, 0, 0] = 1
     each = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
     real = sum(each[n, i, j] for n, words in enumerate((5, 3, 5)) for i in range(words) for j in range(i, words))
-    roles_alone = LossWeights(types=0, triggers=0, inside=0, roles=4, statuses=0, sectors=0)
+    roles_alone = LossWeights(types=0, triggers=0, inside=0, roles=1, statuses=0, sectors=0)
     loss = participants_loss(logits, torch.zeros(3, 2), torch.zeros(3, 5, 4), torch.zeros(3).long(), spans, mask, roles_alone)
     torch.testing.assert_close(loss, real)

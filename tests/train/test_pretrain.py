@@ -27,7 +27,7 @@ from waqia import ConfigError, RecordError
 
 
 def configure(root, folder, **changes):
-    data = yaml.safe_load((root / "configs/pretrain-smoke.yaml").read_text("utf-8"))
+    data = yaml.safe_load((root / "configs/smoke/pretrain.yaml").read_text("utf-8"))
     data["output"] = str(folder / "run")
     data["corpus"]["sources"][0]["path"] = str(root / "data/train.jsonl")
     data |= changes
@@ -98,7 +98,7 @@ def test_two_processes_have_the_losses_of_one(root, tmp_path, whole):
 
 
 def test_losses_do_not_change_with_how_a_step_is_cut(root, tmp_path, whole):
-    settings = yaml.safe_load((root / "configs/pretrain-smoke.yaml").read_text("utf-8"))["optimisation"]
+    settings = yaml.safe_load((root / "configs/smoke/pretrain.yaml").read_text("utf-8"))["optimisation"]
     config = configure(root, tmp_path / "cut", optimisation=settings | {"micro_batch_rows": 3})
     (tmp_path / "cut/run").mkdir()
     (tmp_path / "cut/run/tokenizer.json").write_bytes((whole / "run/tokenizer.json").read_bytes())
@@ -237,7 +237,7 @@ def test_a_mimetic_start_is_a_function_of_its_seed():
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_every_weight_has_one_optimiser_and_muon_only_the_matrices_of_the_layers(root, kind):
-    data = load_config(PretrainConfig, root / "configs/pretrain-smoke.yaml").optimisation.model_dump() | {"optimizer": kind}
+    data = load_config(PretrainConfig, root / "configs/smoke/pretrain.yaml").optimisation.model_dump() | {"optimizer": kind}
     settings = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
     model = MaskedLanguageModel(BertModel(settings, add_pooling_layer=False))
     names = {id(parameter): name for name, parameter in model.named_parameters()}

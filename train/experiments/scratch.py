@@ -1,6 +1,6 @@
 """The model without pretraining, as a baseline: python -m train.experiments.scratch GOLD PRED --train FILE… [--labels LABELS]
 
-Fine-tunes configs/finetune-scratch.yaml on the given records, a tenth of their documents its dev, and writes its predictions for GOLD.
+Fine-tunes configs/experiments/scratch.yaml on the given records, a tenth of their documents its dev, and writes its predictions for GOLD.
 Takes minutes.
 """
 
@@ -22,7 +22,7 @@ from waqia.labels import LabelSet
 from waqia.records import write_records
 from waqia.schema import Record
 
-CONFIG = Path("configs/finetune-scratch.yaml")
+CONFIG = Path("configs/experiments/scratch.yaml")
 DEV = 0.1  # share of the documents that thresholds and temperatures are fitted on
 
 

@@ -161,7 +161,7 @@ def export_tokens(model: BertForTokenClassification, path: Path) -> None:
 
 def random_artefact(shape: Shape, shipped: Artefact, texts: Sequence[str], reading: Model, folder: Path) -> Artefact:
     """The joint model with random weights over an encoder of this shape, which finds about as many triggers as the shipped model."""
-    config = load_config(FinetuneConfig, ROOT / "configs/finetune-arabertv02.yaml")
+    config = load_config(FinetuneConfig, ROOT / "configs/arabertv02/finetune.yaml")
     torch.manual_seed(7)
     model = build_model(BertModel(bert(shape), add_pooling_layer=False), config, shipped.labels).eval()
     calibration = Calibration.plain(shipped.labels)

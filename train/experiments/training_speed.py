@@ -55,8 +55,8 @@ Step = Callable[[], int]  # one optimiser step -> real tokens trained on
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pretrain", type=Path, default=Path("configs/pretrain-mini.yaml"), metavar="CONFIG")
-    parser.add_argument("--finetune", type=Path, default=Path("configs/finetune-mini.yaml"), metavar="CONFIG")
+    parser.add_argument("--pretrain", type=Path, default=Path("configs/waqia-mini/pretrain.yaml"), metavar="CONFIG")
+    parser.add_argument("--finetune", type=Path, default=Path("configs/waqia-mini/quickstart.yaml"), metavar="CONFIG")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/waqia-mini/tokenizer.json"), help="(default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=60, help="about how long each road is run (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="two steps of each: shows that it works, measures nothing")
@@ -82,7 +82,7 @@ def pretraining(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[dict[str,
     """One step of the stock road and of ours, and the weights of a model's layers."""
     shape, texts = config.encoder, [json.loads(line)["text"] for line in TEXTS.read_text("utf-8").splitlines()]
     if not isinstance(shape, RandomEncoder):
-        raise ConfigError(f"{config.name}: `encoder` must be a shape here, so that both roads start alike; take configs/pretrain-mini.yaml")
+        raise ConfigError(f"{config.name}: `encoder` must be a shape here, so that both roads start alike; take configs/waqia-mini/pretrain.yaml")
     stock = BertForMaskedLM(bert_config(shape, tokenizer))
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", mask_token="[MASK]", cls_token="[CLS]", sep_token="[SEP]")
     collate = DataCollatorForLanguageModeling(fast, mlm_probability=config.masking.rate)

@@ -12,7 +12,7 @@ from waqia.errors import ConfigError
 
 @pytest.fixture
 def base(root):
-    return load_config(FinetuneConfig, root / "configs/finetune-smoke.yaml")
+    return load_config(FinetuneConfig, root / "configs/smoke/finetune.yaml")
 
 
 def test_a_variant_changes_what_it_names_and_nothing_else(base):
@@ -40,7 +40,7 @@ def test_variants_are_set_beside_the_first(root, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("train.experiments.ablation.fine_tuned", made)
     plan = {
-        "base": "configs/finetune-smoke.yaml",
+        "base": "configs/smoke/finetune.yaml",
         "gold": "data/dev.jsonl",
         "seeds": [1, 2],
         "variants": {"whole": {}, "silent": {"seed": 5}},

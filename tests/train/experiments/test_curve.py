@@ -51,7 +51,7 @@ def test_two_points_are_shown_without_a_law():
 
 
 def test_the_runs_of_a_curve_are_made_once(root, tmp_path, monkeypatch):
-    settings = yaml.safe_load((root / "configs/finetune-smoke.yaml").read_text("utf-8"))
+    settings = yaml.safe_load((root / "configs/smoke/finetune.yaml").read_text("utf-8"))
     settings["output"] = str(tmp_path / "smoke")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
     started = []
@@ -77,13 +77,13 @@ def test_the_runs_of_a_curve_are_made_once(root, tmp_path, monkeypatch):
 
 
 def test_an_output_that_holds_another_run_is_refused(root, tmp_path):
-    config = load_config(FinetuneConfig, root / "configs/finetune-smoke.yaml").model_copy(update={"output": tmp_path})
+    config = load_config(FinetuneConfig, root / "configs/smoke/finetune.yaml").model_copy(update={"output": tmp_path})
     (tmp_path / "dev-scores.json").write_text("{}", "utf-8")
-    (tmp_path / "config.yaml").write_text((root / "configs/finetune-smoke.yaml").read_text("utf-8"), "utf-8")
+    (tmp_path / "config.yaml").write_text((root / "configs/smoke/finetune.yaml").read_text("utf-8"), "utf-8")
     with pytest.raises(ConfigError, match="another configuration"):
         fine_tuned(config)
 
 
 def test_parts_that_are_none_are_refused(root):
     with pytest.raises(ConfigError, match="shares above 0"):
-        main([str(root / "configs/finetune-smoke.yaml"), "--parts", "0", "1"])
+        main([str(root / "configs/smoke/finetune.yaml"), "--parts", "0", "1"])

@@ -8,7 +8,7 @@ from train.experiments.training_speed import endless, main, measured, widened
 
 
 def test_a_quick_run_measures_both_roads_of_both_kinds_of_training(tmp_path, capsys):
-    smoke = ["--pretrain", "configs/pretrain-smoke.yaml", "--finetune", "configs/finetune-smoke.yaml"]
+    smoke = ["--pretrain", "configs/smoke/pretrain.yaml", "--finetune", "configs/smoke/finetune.yaml"]
     main([*smoke, "--quick", "--out", str(tmp_path / "speed.json")])
     result = json.loads((tmp_path / "speed.json").read_text("utf-8"))
     for kind in ("pretraining", "fine-tuning"):
