@@ -10,7 +10,6 @@ from typing import Any, Self
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
-from waqia.model.backends import open_backend
 from waqia.model.pipeline import Model, cut_texts, read_texts, read_windows
 from waqia.model.windows import Window
 from waqia.schema import Reading
@@ -24,7 +23,7 @@ class Reader:
 
     def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None) -> None:
         self._folder, self._backend, self._threads = loaded.folder, backend, threads
-        opened = open_backend(backend, loaded.folder, threads)
+        opened = loaded.open(backend, threads)
         self._model = Model(loaded.model, opened, loaded.tokenizer, loaded.labels, loaded.windows, loaded.calibration)
 
     @classmethod

@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
 from waqia import ArtefactError, Reader
 from waqia.model import artefact
 from waqia.model.backends import BACKENDS
+from waqia.model.probe import compare
 
 
 @pytest.fixture
@@ -65,11 +71,175 @@ def test_an_extra_file_is_named(folder):
         artefact.load(folder)
 
 
+def sealed(folder, **changes):
+    """The manifest written anew over the files as they are now, with changes: what a careless or a hostile hand would do."""
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8")) | changes
+    for name, file in manifest["files"].items():
+        data = (folder / name).read_bytes()
+        file.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    manifest.pop("sha256", None)
+    content = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "sha256": hashlib.sha256(content).hexdigest()}), "utf-8")
+    return folder
+
+
 def test_another_format_version_is_named_with_ours(folder):
+    with pytest.raises(ArtefactError, match="format 99, this version of waqia reads format 2"):
+        artefact.load(sealed(folder, format=99))
+
+
+def test_format_1_says_what_to_do(folder):
+    with pytest.raises(ArtefactError, match=r"format 1, .* reads format 2, .* python -m train\.export RUN ARTEFACT"):
+        artefact.load(sealed(folder, format=1))
+
+
+def test_the_manifest_holds_its_own_digest_and_loading_gives_it(folder):
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 99}), "utf-8")
-    with pytest.raises(ArtefactError, match="format 99, this version of waqia reads format 1"):
+    assert artefact.load(folder).digest == manifest["sha256"]
+    assert artefact.load(sealed(folder)).digest == manifest["sha256"]  # whatever the white space
+
+
+def test_a_flipped_bit_anywhere_in_the_manifest_is_seen(folder):
+    """One bit of every byte, another one each time; every byte is part of the content or of its punctuation."""
+    path = folder / "manifest.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(ArtefactError, match="manifest"):
+            artefact.load(folder)
+
+
+def reversed_labels(folder, section):
+    path = folder / "labels.json"
+    data = json.loads(path.read_text("utf-8"))
+    data[section] = dict(reversed(data[section].items()))
+    path.write_text(json.dumps(data), "utf-8")
+
+
+@pytest.mark.parametrize("section", ["statuses", "sectors"])
+def test_labels_in_another_order_are_refused_though_every_hash_is_right(folder, section):
+    reversed_labels(folder, section)
+    with pytest.raises(ArtefactError, match=rf"built-in sentence is read otherwise .*: {section}"):
+        Reader.load(sealed(folder))
+
+
+def settings_with(folder, change):
+    path = folder / "settings.json"
+    data = json.loads(path.read_text("utf-8"))
+    change(data["calibration"], data["windows"])
+    path.write_text(json.dumps(data), "utf-8")
+
+
+def test_types_in_another_order_are_refused_with_thresholds_and_without(folder):
+    reversed_labels(folder, "incident_types")
+    with pytest.raises(ArtefactError, match="trigger_thresholds name"):
+        Reader.load(sealed(folder))
+    settings_with(folder, lambda c, _: c.update(trigger_thresholds=dict(reversed(c["trigger_thresholds"].items()))))
+    with pytest.raises(ArtefactError, match=r"built-in sentence is read otherwise .*: types"):
+        Reader.load(sealed(folder))
+
+
+def test_labels_of_another_number_than_the_graphs_outputs_are_refused(folder):
+    path = folder / "labels.json"
+    data = json.loads(path.read_text("utf-8"))
+    data["sectors"].popitem()
+    path.write_text(json.dumps(data), "utf-8")
+    with pytest.raises(ArtefactError, match=r"the graphs give 24 numbers for sectors, labels\.json has 23 labels"):
+        Reader.load(sealed(folder))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c, _: c.update(type_temperature=0),
+        lambda c, _: c.update(role_temperature=float("nan")),
+        lambda c, _: c.update(trigger_temperature="1"),
+        lambda c, _: c.update(told_again=float("inf")),
+        lambda c, _: c["role_thresholds"].update(place=-0.1),
+        lambda c, _: c["role_thresholds"].pop("place"),
+        lambda c, _: c["trigger_thresholds"].update(made_up=0.5),
+        lambda c, _: c.update(unknown=1),
+        lambda _, w: w.update(max_tokens=8),
+        lambda _, w: w.update(overlap="64"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_though_every_hash_is_right(folder, change):
+    settings_with(folder, change)
+    with pytest.raises(ArtefactError, match="does not hold up"):
+        artefact.load(sealed(folder))
+
+
+def permuted(folder):
+    path = folder / "tokenizer.json"
+    data = json.loads(path.read_text("utf-8"))
+    tokens = list(data["model"]["vocab"])
+    data["model"]["vocab"] = dict(zip(tokens, [*range(5), *range(len(tokens) - 1, 4, -1)], strict=True))
+    path.write_text(json.dumps(data), "utf-8")
+    return hashlib.sha256(json.dumps(sorted(data["model"]["vocab"].items(), key=lambda item: item[1])).encode()).hexdigest()
+
+
+def test_a_permuted_vocabulary_is_refused_by_its_digest_and_by_what_it_reads(folder):
+    digest = permuted(folder)
+    with pytest.raises(ArtefactError, match="another vocabulary"):
+        artefact.load(sealed(folder))
+    with pytest.raises(ArtefactError, match="built-in sentence is read otherwise"):
+        Reader.load(sealed(folder, vocabulary=digest))
+
+
+def test_damaged_weights_are_refused_though_every_hash_is_right(folder):
+    path = folder / "encode.onnx"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4_000_000] = bytes([0x7F]) * 4_000_000
+    path.write_bytes(data)
+    with pytest.raises(ArtefactError, match=r"built-in sentence is read otherwise|cannot open it"):
+        Reader.load(sealed(folder))
+
+
+def test_an_answer_that_is_no_number_is_refused():
+    with pytest.raises(ArtefactError, match=r"types shelling nan, expected 0\.5"):
+        compare({"types": {"shelling": 0.5}}, {"types": {"shelling": float("nan")}})
+
+
+@pytest.mark.parametrize(("answer", "refused"), [(0.6, False), (0.61, True), (0.39, True)])
+def test_an_answer_may_differ_by_a_tenth(answer, refused):
+    with pytest.raises(ArtefactError) if refused else nullcontext():
+        compare({"types": {"shelling": 0.5}}, {"types": {"shelling": answer}})
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "settings.json", "encode.onnx"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link"])
+def test_what_is_no_regular_file_is_an_artefact_error_at_once(folder, name, kind):
+    (folder / name).unlink()
+    {"pipe": os.mkfifo, "folder": os.mkdir, "dangling link": lambda path: os.symlink("nowhere", path)}[kind](folder / name)
+    with pytest.raises(ArtefactError, match=f"{name}: (no regular file|Is a directory|No such file)"):
         artefact.load(folder)
+
+
+def test_links_to_regular_files_are_read(folder, tmp_path):
+    """A download cache keeps files elsewhere and links to them."""
+    (folder / "labels.json").rename(tmp_path / "blob")
+    (folder / "labels.json").symlink_to(tmp_path / "blob")
+    assert artefact.load(folder).model == artefact.load().model
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "settings.json", "labels.json", "tokenizer.json"])
+def test_deeply_nested_json_is_an_artefact_error(folder, name):
+    (folder / name).write_text('{"format": ' + "[" * 100_000, "utf-8")
+    with pytest.raises(ArtefactError, match=r"not readable|does not hold up"):
+        artefact.load(folder if name == "manifest.json" else sealed(folder))
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_artefact_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ArtefactError, match=r"file: no manifest\.json"):
+        artefact.load(tmp_path / "file")
+
+
+def test_what_was_verified_is_what_is_opened(folder):
+    loaded = artefact.load(folder)
+    (folder / "encode.onnx").write_bytes(b"changed between the hash and the use")
+    loaded.open(threads=1)
 
 
 def test_a_broken_manifest_is_no_crash(folder):
@@ -99,23 +269,69 @@ def test_a_failed_write_leaves_nothing_and_keeps_the_old_one(tmp_path, folder):
     assert {path.name for path in tmp_path.iterdir()} == {"new", "artefact"}
 
 
+def test_parts_that_do_not_fit_are_not_written(tmp_path, folder):
+    loaded = artefact.load(folder)
+    fewer = replace(loaded.labels, sectors=dict(list(loaded.labels.sectors.items())[1:]))
+    with pytest.raises(ArtefactError, match="the graphs give 24 numbers for sectors"):
+        written(folder, tmp_path / "new", replace(loaded, labels=fewer))
+    assert {path.name for path in tmp_path.iterdir()} == {"artefact"}
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from waqia.model import artefact
+steps = int(sys.argv[2])
+if sys.argv[3] == "two renames":
+    artefact._exchange = lambda *_: False
+def count(event, _):
+    global steps
+    if event.startswith(("os.", "shutil.", "open", "ctypes.call")):
+        steps -= 1
+        if steps < 0:
+            os._exit(9)
+root = Path(sys.argv[1])
+sys.addaudithook(count)
+artefact.put_in_place(root / ".name-new", root / "name")
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("way", ["exchange", "two renames"])
+def test_killed_at_any_step_the_old_or_the_new_stands_or_is_named(tmp_path, way):
+    ends = []
+    for steps in range(40):
+        root = tmp_path / str(steps)
+        for name, text in (("name", "old"), (".name-new", "new")):
+            (root / name).mkdir(parents=True)
+            (root / name / "manifest.json").write_text(text)
+        ended = subprocess.run([sys.executable, "-c", KILLED, root, str(steps), way], check=False).returncode
+        if (root / "name").exists():
+            ends.append((root / "name/manifest.json").read_text())
+        else:
+            assert way == "two renames"
+            with pytest.raises(ArtefactError, match=r"a write was interrupted: the artefact before it is .*/\.name-new\.old, rename it"):
+                artefact.load(root / "name")
+            ends.append("old")
+        if ended == 0:
+            break
+    assert ended == 0
+    assert ends[-1] == "new"
+    assert way == "exchange" or (ends[0] == "old" and len(ends) > 3)  # the exchange is one step: the kills fall behind it
+    assert not (root / ".name-new.old").exists()
+
+
 def test_a_graph_that_onnx_runtime_cannot_open_is_named(folder):
     (folder / "encode.onnx").write_bytes(b"no graph")
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    manifest["files"]["encode.onnx"]["sha256"] = hashlib.sha256(b"no graph").hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(ArtefactError, match=r"encode\.onnx: ONNX Runtime cannot open it"):
-        Reader.load(folder)
+        Reader.load(sealed(folder))
 
 
 @pytest.mark.parametrize(("name", "text"), [("settings.json", "{}"), ("labels.json", "[]"), ("tokenizer.json", "{}")])
 def test_a_file_that_matches_its_hash_but_makes_no_sense_is_an_artefact_error(folder, name, text):
     (folder / name).write_text(text, "utf-8")
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    manifest["files"][name]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(ArtefactError, match="does not hold up"):
-        artefact.load(folder)
+        artefact.load(sealed(folder))
 
 
 def test_a_bare_name_is_an_artefact_of_the_package_unless_such_a_folder_stands_here(folder, monkeypatch):

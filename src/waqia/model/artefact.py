@@ -1,10 +1,23 @@
-"""An artefact: the folder that inference loads, under a manifest that every one of its files must match."""
+"""An artefact: the folder that inference loads, under a manifest that covers every one of its files and itself.
+
+Format 2 (1 had no digest of the manifest, no known reading and no digest of the vocabulary): manifest.json holds
+
+    format, model, card     what it is and how it was made
+    files                   bytes and sha256 of each of FILES
+    vocabulary              sha256 of the tokens in the order of their numbers
+    reads                   what the artefact makes of the built-in sentence, see waqia.model.probe
+    sha256                  of all of the above
+"""
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import math
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,19 +28,23 @@ from tokenizers import Tokenizer
 
 from waqia.errors import ArtefactError
 from waqia.labels import LabelSet
+from waqia.model.backends import GRAPHS, open_backend
 from waqia.model.calibration import Calibration
+from waqia.model.probe import ask, compare
+from waqia.model.tensors import Backend
 from waqia.model.windows import WindowSettings
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
-FILES = ("encode.onnx", "participants.onnx", "tokenizer.json", "labels.json", "settings.json")
+FILES = (*GRAPHS, "tokenizer.json", "labels.json", "settings.json")
 PACKAGED = Path(__file__).parents[1] / "artefacts"
 DEFAULT = PACKAGED / "waqia-mini-int8"
+AGAIN = "export the artefact again: python -m train.export RUN ARTEFACT"
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A verified artefact, its graphs still on disk in `folder`."""
+    """A verified artefact. `graphs` are the very bytes that were verified; `digest` is the manifest's own, which stands for all of it."""
 
     folder: Path
     model: str
@@ -36,6 +53,18 @@ class Artefact:
     windows: WindowSettings
     calibration: Calibration
     card: Mapping[str, Any]
+    graphs: Mapping[str, bytes]
+    reads: Mapping[str, Mapping[str, float]]
+    digest: str
+
+    def open(self, backend: str = "onnxruntime", threads: int | None = None) -> Backend:
+        """Open the graphs and read the built-in sentence; ArtefactError where that does not give what the manifest says."""
+        try:
+            opened = open_backend(backend, self.graphs, threads)
+            compare(self.reads, ask(opened, self.tokenizer, self.labels, self.windows, self.calibration))
+        except ArtefactError as error:
+            raise ArtefactError(f"{self.folder}: {error}; copy the artefact again, or {AGAIN}") from error
+        return opened
 
 
 def load(folder: str | Path = DEFAULT) -> Artefact:
@@ -44,21 +73,27 @@ def load(folder: str | Path = DEFAULT) -> Artefact:
     ArtefactError names the file that is missing, changed, extra, or of another format version.
     """
     folder = Path(folder)
-    if len(folder.parts) == 1 and not folder.exists() and (PACKAGED / folder).is_dir():
+    if len(folder.parts) == 1 and not os.path.lexists(folder) and (PACKAGED / folder).is_dir():
         folder = PACKAGED / folder
     folder = folder.absolute()
     manifest = _manifest(folder)
-    _verify(folder, manifest)
+    held = _verified(folder, manifest)
     try:
-        settings = json.loads((folder / "settings.json").read_text("utf-8"))
+        settings = json.loads(held["settings.json"])
         windows, calibration = WindowSettings(**settings["windows"]), Calibration.from_dict(settings["calibration"])
-        labels = LabelSet.load(folder / "labels.json")
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        labels = LabelSet.from_dict(json.loads(held["labels.json"]), str(folder / "labels.json"))
+        tokenizer = Tokenizer.from_str(held["tokenizer.json"].decode("utf-8"))
+        _fits(calibration, labels)
     except Exception as error:  # tokenizers raises bare Exceptions
-        raise ArtefactError(f"{folder}: settings.json, labels.json or tokenizer.json does not hold up ({error!r}); export again") from error
+        raise ArtefactError(f"{folder}: settings.json, labels.json or tokenizer.json does not hold up ({error!r}); {AGAIN}") from error
+    if _vocabulary(tokenizer) != manifest["vocabulary"]:
+        raise ArtefactError(f"{folder / 'tokenizer.json'}: another vocabulary than the one in {MANIFEST}; {AGAIN}")
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return Artefact(folder, manifest["model"], tokenizer, labels, windows, calibration, manifest.get("card", {}))
+    graphs = {name: held[name] for name in GRAPHS}
+    return Artefact(
+        folder, manifest["model"], tokenizer, labels, windows, calibration, manifest["card"], graphs, manifest["reads"], manifest["sha256"]
+    )
 
 
 def write(
@@ -75,59 +110,164 @@ def write(
 ) -> None:
     """Put an artefact together beside its place and move it there whole; ArtefactError where something else stands in that place.
 
-    `card` says how the model was made and what is known of it; it stands in the manifest for people to read.
+    `card` says how the model was made and what is known of it; it stands in the manifest for people to read. The graphs are opened and
+    read the built-in sentence: an artefact whose parts do not fit is not written. Killed anywhere, the old or the new artefact stands
+    (see `put_in_place`).
     """
-    if folder.exists() and not (folder / MANIFEST).is_file():
+    if os.path.lexists(folder) and not (folder / MANIFEST).is_file():
         raise ArtefactError(f"{folder}: exists and is no artefact; choose another folder or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        shutil.copy(encode, partial / "encode.onnx")
-        shutil.copy(participants, partial / "participants.onnx")
-        (partial / "tokenizer.json").write_text(tokenizer, "utf-8")
-        _write_json(partial / "labels.json", labels.to_dict())
-        _write_json(partial / "settings.json", {"windows": asdict(windows), "calibration": calibration.to_dict()})
-        files = {name: {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)} for name in FILES}
-        _write_json(partial / MANIFEST, {"format": FORMAT, "model": model, "card": dict(card or {}), "files": files})
+        settings = {"windows": asdict(windows), "calibration": calibration.to_dict()}
+        held = {
+            **dict(zip(GRAPHS, (encode.read_bytes(), participants.read_bytes()), strict=True)),
+            "tokenizer.json": tokenizer.encode(),
+            "labels.json": _dump(labels.to_dict()),
+            "settings.json": _dump(settings),
+        }
+        built = Tokenizer.from_str(tokenizer)
+        built.no_truncation()
+        built.no_padding()
+        _fits(calibration, labels)
+        manifest = {
+            "format": FORMAT,
+            "model": model,
+            "card": dict(card or {}),
+            "files": {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in held.items()},
+            "vocabulary": _vocabulary(built),
+            "reads": ask(open_backend("onnxruntime", held), built, labels, windows, calibration),
+        }
+        manifest = json.loads(_dump(manifest))  # as it will be read: keys are text, tuples are lists
+        for name, data in {**held, MANIFEST: _dump({**manifest, "sha256": _digest(manifest)})}.items():
+            _write(partial / name, data)
         partial.chmod(0o755)
-        if folder.exists():
-            folder.rename(partial.with_suffix(".old"))
-        partial.rename(folder)
-        shutil.rmtree(partial.with_suffix(".old"), ignore_errors=True)
+        put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def put_in_place(partial: Path, folder: Path) -> None:
+    """Move a finished folder to its place, where another may stand: killed anywhere, one of both stands there, whole.
+
+    Linux exchanges the two in one step. Where that is not to be had (another system, some network file systems) the old one is moved to
+    `.NAME-….old` for a moment; killed just then, it is found under that name, and `load` says so.
+    """
+    if not os.path.lexists(folder):
+        partial.rename(folder)
+    elif not _exchange(partial, folder):
+        old = partial.with_name(f"{partial.name}.old")
+        folder.rename(old)
+        partial.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    if hasattr(os, "O_DIRECTORY"):
+        _sync(folder.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two paths in one step (renameat2 with RENAME_EXCHANGE); False where the system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here = -100  # AT_FDCWD: paths are taken from the working folder
+    return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), 2) == 0)
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if not path.is_file():
-        raise ArtefactError(f"{folder}: no {MANIFEST}; expected a folder written by python -m train.export RUN ARTEFACT")
+    if not folder.is_dir() or not os.path.lexists(path):
+        expected = "expected a folder written by python -m train.export RUN ARTEFACT"
+        raise ArtefactError(f"{folder}: no {MANIFEST}{_left_over(folder)}; {expected}")
+    raw = _bytes(path)
     try:
-        manifest = json.loads(path.read_text("utf-8"))
-        found, files = manifest["format"], manifest["files"]
-        good = isinstance(manifest["model"], str) and all(isinstance(file["sha256"], str) for file in files.values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtefactError(f"{path}: not readable ({error!r}); export the artefact again") from error
-    if found != FORMAT or not good:
-        raise ArtefactError(f"{path}: format {found!r}, this version of waqia reads format {FORMAT}; export again or install its waqia")
-    return dict(manifest)
+        manifest = json.loads(raw)
+        found = manifest["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ArtefactError(f"{path}: not readable ({type(error).__name__}: {str(error)[:200]}); {AGAIN}") from error
+    if found == 1:
+        raise ArtefactError(f"{path}: format 1, this version of waqia reads format {FORMAT}, which proves more; {AGAIN}")
+    if found != FORMAT:
+        raise ArtefactError(f"{path}: format {found!r}, this version of waqia reads format {FORMAT}; {AGAIN}, or install its waqia")
+    if not (isinstance(manifest, dict) and manifest.get("sha256") == _digest({k: v for k, v in manifest.items() if k != "sha256"})):
+        raise ArtefactError(f"{path}: differs from its own sha256; copy the whole folder again, or {AGAIN}")
+    shape = {"model": str, "card": dict, "files": dict, "vocabulary": str, "reads": dict}
+    wrong = [key for key, kind in shape.items() if not isinstance(manifest.get(key), kind)]
+    wrong += [f"files {name}" for name, file in (manifest["files"].items() if not wrong else ()) if not isinstance(file, dict)]
+    if wrong or not all(isinstance(answers, dict) for answers in manifest["reads"].values()):
+        raise ArtefactError(f"{path}: {', '.join(wrong) or 'reads'} missing or of the wrong kind; {AGAIN}")
+    return manifest
 
 
-def _verify(folder: Path, manifest: dict[str, Any]) -> None:
+def _left_over(folder: Path) -> str:
+    """Where a write that was killed between two renames has left the old artefact."""
+    left = sorted(folder.parent.glob(f".{folder.name}-*.old")) if not os.path.lexists(folder) and folder.parent.is_dir() else []
+    return f"; a write was interrupted: the artefact before it is {left[-1]}, rename it" if left else ""
+
+
+def _verified(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files' bytes by name, each hashed once it is in memory: what is verified is what is used."""
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    held = {}
     for name in sorted(present | set(FILES) | set(manifest["files"])):
         if name not in manifest["files"] or name not in FILES:
-            raise ArtefactError(f"{folder / name}: not in the manifest of format {FORMAT}; remove it or export the artefact again")
+            raise ArtefactError(f"{folder / name}: not in the manifest of format {FORMAT}; remove it, or {AGAIN}")
         if name not in present:
-            raise ArtefactError(f"{folder / name}: missing; copy the whole folder or export the artefact again")
-        if _sha256(folder / name) != manifest["files"][name].get("sha256"):
-            raise ArtefactError(f"{folder / name}: differs from its sha256 in {MANIFEST}; copy or export the artefact again")
+            raise ArtefactError(f"{folder / name}: missing; copy the whole folder again, or {AGAIN}")
+        held[name] = _bytes(folder / name)
+        if hashlib.sha256(held[name]).hexdigest() != manifest["files"][name].get("sha256"):
+            raise ArtefactError(f"{folder / name}: differs from its sha256 in {MANIFEST}; copy the whole folder again, or {AGAIN}")
+    return held
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file; ArtefactError for a pipe (which would wait for ever), a folder, a link to nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ArtefactError(f"{path}: no regular file; expected the file of an artefact, {AGAIN}")
+            return file.read()
+    except OSError as error:
+        raise ArtefactError(f"{path}: {error.strerror}; copy the whole folder again, or {AGAIN}") from error
 
 
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", "utf-8")
+def _fits(calibration: Calibration, labels: LabelSet) -> None:
+    """ArtefactError where a number of the calibration is none, or belongs to no label or to none of this label set."""
+    thresholds = {"trigger_thresholds": labels.incident_types, "role_thresholds": labels.roles}
+    for name, value in calibration.to_dict().items():
+        if name in thresholds and list(value) != list(thresholds[name]):
+            raise ArtefactError(f"{name} name {', '.join(value)}; expected {', '.join(thresholds[name])}, in this order")
+        for number in value.values() if isinstance(value, dict) else [value]:
+            good = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+            if not good or number < 0 or (number == 0 and name.endswith("_temperature")):
+                raise ArtefactError(f"{name} holds {number!r}; expected a finite number, not below 0, and no temperature of 0")
+
+
+def _vocabulary(tokenizer: Tokenizer) -> str:
+    tokens = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    return hashlib.sha256(json.dumps(tokens).encode()).hexdigest()
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """sha256 of the manifest's content, whatever its white space and the order of its keys."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _dump(data: Mapping[str, Any]) -> bytes:
+    return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

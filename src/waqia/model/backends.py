@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,14 @@ GRAPHS = ("encode.onnx", "participants.onnx")
 SLOW = ["SkipLayerNormFusion"]  # ONNX Runtime's fused kernel takes five times as long as the Add and the LayerNormalization it replaces
 
 
-def open_backend(name: str, folder: Path, threads: int | None = None) -> Backend:
-    """Open the graphs of an artefact's folder; `threads` None leaves the number to the runtime.
+def open_backend(name: str, graphs: Path | Mapping[str, bytes], threads: int | None = None) -> Backend:
+    """Open an artefact's graphs, from its folder or from their bytes by name; `threads` None leaves the number to the runtime.
 
     ConfigError where the backend is unknown or not installed, ArtefactError where it refuses a graph.
     """
     if name not in BACKENDS:
         raise ConfigError(f"backend is {name!r}, expected one of {', '.join(BACKENDS)}")
-    return OpenVinoBackend.open(folder, threads) if name == "openvino" else OnnxBackend.open(folder, threads)
+    return OpenVinoBackend.open(graphs, threads) if name == "openvino" else OnnxBackend.open(graphs, threads)
 
 
 class OnnxBackend:
@@ -35,7 +36,7 @@ class OnnxBackend:
         self._encode, self._participants = encode, participants
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None) -> OnnxBackend:
+    def open(cls, graphs: Path | Mapping[str, bytes], threads: int | None = None) -> OnnxBackend:
         """Open the graphs; ArtefactError if ONNX Runtime refuses them."""
         import onnxruntime  # takes a moment, and nothing but reading needs it
 
@@ -49,10 +50,10 @@ class OnnxBackend:
         sessions = []
         for name in GRAPHS:
             try:
-                one = onnxruntime.InferenceSession(str(folder / name), options, ["CPUExecutionProvider"], disabled_optimizers=SLOW)
+                one = onnxruntime.InferenceSession(_source(graphs, name), options, ["CPUExecutionProvider"], disabled_optimizers=SLOW)
                 sessions.append(one)
             except Exception as error:  # ONNX Runtime's own errors share no base of use
-                raise ArtefactError(f"{folder / name}: ONNX Runtime cannot open it ({error}); export the artefact again") from error
+                raise ArtefactError(f"{_where(graphs, name)}: ONNX Runtime cannot open it ({error}); export the artefact again") from error
         return cls(*sessions)
 
     def encode(self, batch: Batch) -> Encoded:
@@ -73,7 +74,7 @@ class OpenVinoBackend:
         self._lock = Lock()  # a request serves one thread at a time
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None) -> OpenVinoBackend:
+    def open(cls, graphs: Path | Mapping[str, bytes], threads: int | None = None) -> OpenVinoBackend:
         """Open the graphs; ConfigError where OpenVINO is not installed, ArtefactError if it refuses them."""
         try:
             import openvino
@@ -89,12 +90,12 @@ class OpenVinoBackend:
             settings["INFERENCE_NUM_THREADS"] = threads
         for name in GRAPHS:
             try:
-                graph = core.read_model(folder / name)
+                graph = core.read_model(_source(graphs, name))
                 # OpenVINO adds a bias wrongly to a sum of several rows (openvino issue 23616, still in 2026.4) unless the sum is an output.
                 graph.add_outputs([node.output(0) for node in graph.get_ops() if node.get_type_name() == "ReduceSum"])
                 requests.append(core.compile_model(graph, "CPU", settings).create_infer_request())
             except Exception as error:  # OpenVINO raises RuntimeError for everything
-                raise ArtefactError(f"{folder / name}: OpenVINO cannot open it ({error}); export the artefact again") from error
+                raise ArtefactError(f"{_where(graphs, name)}: OpenVINO cannot open it ({error}); export the artefact again") from error
         return cls(*requests)
 
     def encode(self, batch: Batch) -> Encoded:
@@ -109,6 +110,15 @@ class OpenVinoBackend:
         with self._lock:
             said = request.infer(inputs)
         return [said[name] for name in outputs.__dataclass_fields__]
+
+
+def _source(graphs: Path | Mapping[str, bytes], name: str) -> str | bytes:
+    """What both runtimes open: a path, or the graph itself."""
+    return str(graphs / name) if isinstance(graphs, Path) else graphs[name]
+
+
+def _where(graphs: Path | Mapping[str, bytes], name: str) -> str:
+    return str(graphs / name) if isinstance(graphs, Path) else name
 
 
 def encode_inputs(batch: Batch) -> dict[str, Any]:
