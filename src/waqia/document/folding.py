@@ -1,0 +1,47 @@
+"""Names as they are compared: marks, hamza, ta marbuta, quotes and hashtags folded, attached clitics and the article cut.
+
+Coarser than what a model reads (`tokenizer.json`): two spellings of one name must fold to one key, and offsets are not needed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+_LETTERS = str.maketrans("أإآٱىیکگؤئةڤپچ", "ااااييككويهفبج", "ءـ")
+_OTHERS = re.compile(r"[\W_]+")
+_DROPPED = {"Mn", "Me", "Cf"}
+ARTICLE = "ال"
+
+
+def fold(text: str) -> str:
+    """The text with spellings that writers mix made one, all but letters and figures a single space: «#قوّات_النظام» -> «قوات النظام»."""
+    plain = unicodedata.normalize("NFKC", text)
+    if not plain.isascii():
+        plain = "".join(c for c in plain if unicodedata.category(c) not in _DROPPED).translate(_LETTERS)
+    return _OTHERS.sub(" ", plain).strip().lower()
+
+
+def bare(word: str) -> str:
+    """A folded word without the article: «الشام» -> «شام»; a word of three letters keeps it («الي»)."""
+    return word[2:] if len(word) > 3 and word.startswith(ARTICLE) else word
+
+
+def key(name: str) -> tuple[str, ...]:
+    """What two spellings of a name share: its folded words without the article."""
+    return tuple(bare(word) for word in fold(name).split())
+
+
+def uncliticised(word: str) -> Iterator[str]:
+    """The folded word bare, then bare again with each attached «و ف» and «ب ل ك» cut: «وللتحالف» -> «وللتحالف», «للتحالف», «تحالف»."""
+    yield bare(word)
+    rest = word
+    if len(rest) > 3 and rest[0] in "وف":
+        rest = rest[1:]
+        yield bare(rest)
+    if len(rest) > 4 and rest.startswith("لل"):
+        yield rest[2:]
+        yield rest[1:]  # «لله», and a name that itself begins with lam: «للاذقية»
+    elif len(rest) > 3 and rest[0] in "بلك":
+        yield bare(rest[1:])
