@@ -20,7 +20,7 @@ from eval.analysis.gsr_import import import_gsr
 from eval.score.command import run as run_script
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.records import parse_line, parse_record, read_records, read_rows, write_records
+from waqia.records import each_row, parse_record, prove, read_records, read_rows, write_records
 from waqia.schema import Record
 
 SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
@@ -59,31 +59,16 @@ def validate(paths: Iterable[Path], labels: LabelSet) -> int:
     faults: list[str] = []
     records: list[Record] = []
     for path in paths:
-        seen: dict[str, int] = {}
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    _validate(line, f"{path}:{number}", number, labels, seen, faults, records)
+        for found in prove(each_row(path), labels):
+            if isinstance(found, RecordError):
+                faults += str(found).splitlines()
+            else:
+                records.append(found)
     incidents = [incident for record in records for incident in record.incidents]
     participants = sum(len(incident.participants) for incident in incidents)
     summary = f"{len(records)} good records, {len(incidents)} incidents, {participants} participants; {len(faults)} faults"
     print("\n".join([*faults, summary]))
     return 3 if faults else 0
-
-
-def _validate(
-    line: bytes, where: str, number: int, labels: LabelSet, seen: dict[str, int], faults: list[str], records: list[Record]
-) -> None:
-    try:
-        record = parse_record(parse_line(line, where), labels, where)
-    except RecordError as error:
-        faults += str(error).splitlines()
-        return
-    if record.id in seen:
-        faults.append(f"{where}: id {record.id!r} stands already in line {seen[record.id]}; ids must be unique in a file")
-    else:
-        seen[record.id] = number
-        records.append(record)
 
 
 def convert(folder: Path, labels: LabelSet) -> dict[str, list[Record]]:

@@ -20,11 +20,12 @@ class Span:
     def check(self, raw: str, where: str) -> None:
         """Raise RecordError unless the span is not empty and raw[start:end] is its text."""
         if not 0 <= self.start < self.end <= len(raw):
-            size = f"the text of {len(raw)} characters"
-            raise RecordError(f"{where}: span {self.start}:{self.end} lies outside {size} or is empty; offsets are half-open code points")
+            size, hint = f"the text of {len(raw)} characters", _count_hint(self, raw)
+            said = f"span {self.start}:{self.end} lies outside {size} or is empty{hint}"
+            raise RecordError(f"{where}: {said}; offsets are half-open code points")
         found = raw[self.start : self.end]
         if found != self.text:
-            hint = _utf16_hint(self, raw)
+            hint = _count_hint(self, raw)
             raise RecordError(f"{where}: {self.start}:{self.end} reads {found!r}, labelled {self.text!r}{hint}; offsets index the raw text")
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +141,15 @@ def _score(score: float | None) -> dict[str, float]:
     return {} if score is None else {"score": score}
 
 
-def _utf16_hint(span: Span, raw: str) -> str:
-    units = raw.encode("utf-16-le", "surrogatepass")
-    read = units[2 * span.start : 2 * span.end].decode("utf-16-le", "replace")
-    return "; counted in UTF-16 units it would read right: convert the offsets to code points" if read == span.text else ""
+def _count_hint(span: Span, raw: str) -> str:
+    """What the offsets seem to count, where they would read right that way: UTF-16 units, or line ends as one or as two characters."""
+    if not 0 <= span.start < span.end:
+        return ""
+    units = raw.encode("utf-16-le", "surrogatepass")[2 * span.start : 2 * span.end]
+    if span.text and units == span.text.encode("utf-16-le", "surrogatepass"):
+        return "; counted in UTF-16 units it would read right: convert the offsets to code points"
+    plain = raw.replace("\r\n", "\n")
+    for said, other in (("one character", plain), ("two characters", plain.replace("\n", "\r\n"))):
+        if span.text and other != raw and other[span.start : span.end].replace("\r\n", "\n") == span.text.replace("\r\n", "\n"):
+            return f"; with every line end counted as {said} it would read right: label the text as it stands, with its line ends"
+    return ""

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from waqia import RecordError, Span, read_records, write_records
-from waqia.records import dump_row, parse_record
+from waqia.records import dump_row, each_row, parse_line, parse_record, prove
 
 
 def fault(row, labels) -> str:
@@ -120,6 +121,133 @@ def test_an_id_may_stand_once_in_a_file(tmp_path, row, labels):
     path.write_text(2 * (json.dumps(row) + "\n"), "utf-8")
     with pytest.raises(RecordError, match="'t-1' stands already in line 1"):
         list(read_records(path, labels))
+
+
+def bad_line(line: str) -> str:
+    with pytest.raises(RecordError) as caught:
+        parse_line(line.encode(), "f.jsonl:7")
+    message = str(caught.value)
+    assert message.startswith("f.jsonl:7: ")
+    return message
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "a", "text": "x", "id": "b"}', "key 'id' stands twice in one object"),
+        ('{"id": "a", "of": {"k": 1, "k": 1}}', "key 'k' stands twice in one object"),
+        ('{"score": NaN}', "found NaN, which is no finite number; write null"),
+        ('{"score": -Infinity}', "found -Infinity"),
+        ('{"score": 1e999}', "found 1e999"),
+        (f'{{"id": {"9" * 5000}}}', "a whole number with thousands of digits; put it in quotes"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('{"id": "a"', "no JSON"),
+    ],
+)
+def test_a_line_that_json_or_python_would_let_through_is_refused(line, message):
+    assert message in bad_line(line)
+
+
+def test_numbers_are_read_as_ever():
+    assert parse_line(b'{"a": 1.5, "b": 3, "c": -2e3, "d": null}', "x") == {"a": 1.5, "b": 3, "c": -2000.0, "d": None}
+
+
+@pytest.mark.parametrize("label", [[], {}, ["armed_attack"], 7, None, True])
+@pytest.mark.parametrize("key", ["type", "status", "role", "sector"])
+def test_what_is_no_text_where_a_label_belongs_is_named(row, labels, key, label):
+    incident = row["incidents"][0]
+    (incident if key in incident else incident["participants"][0])[key] = label
+    assert re.search(rf"{key} (is )?{re.escape(repr(label))}, expected", fault(row, labels))
+
+
+@pytest.mark.parametrize("annotated", [[[]], [{}], "armed_attack", {"armed_attack": 1}, [None]])
+def test_annotated_of_another_shape_is_named(row, labels, annotated):
+    assert f"annotated is {annotated!r}, expected a list" in fault({**row, "annotated": annotated}, labels)
+
+
+def test_an_incident_outside_annotated_is_named(row, labels):
+    assert "incident 0: armed_attack stands not among annotated (protest, riot)" in fault({**row, "annotated": ["protest", "riot"]}, labels)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r", "\u2028", "", None, 7, ["a"]])
+def test_an_id_is_text_on_one_line(row, labels, name):
+    assert "id is" in fault({**row, "id": name}, labels)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "right"),
+    [
+        (["incidents", 0], "statuss", "status"),
+        (["incidents", 0], "Type", "type"),
+        (["incidents", 0], "mention", "mentions"),
+        (["incidents", 0, "trigger"], "strat", "start"),
+        (["incidents", 0, "participants", 0], "sectors", "sector"),
+        ([], "anotated", "annotated"),
+        ([], "answer", "answers"),
+    ],
+)
+def test_a_misspelt_field_gets_the_right_one_suggested(row, labels, path, wrong, right):
+    item = row
+    for step in path:
+        item = item[step]
+    item[wrong] = item.pop(right, None)
+    assert f"unknown field {wrong!r}; did you mean {right!r}?" in fault(row, labels)
+
+
+def test_a_field_of_its_own_belongs_to_the_record_only(row, labels):
+    row["colour"] = "red"
+    assert parse_record(row, labels, "x").extra == {"colour": "red"}
+    row["incidents"][0]["colour"] = "red"
+    assert "unknown field 'colour'; expected type, status, trigger" in fault(row, labels)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("answers", ["yes"], "expected yes or no for each incident type"),
+        ("answers", {"protest": ["yes"]}, "expected yes or no"),
+        ("answers", {"protest": True}, "expected yes or no"),
+        ("answers", {"war": "yes"}, "incident types ['war'] are not in"),
+        ("types", {"protest": float("nan")}, "expected a probability"),
+        ("types", [0.5], "expected a probability"),
+        ("passage_types", "protest", "expected a list of incident types"),
+        ("passage_types", [["protest"]], "expected a list of incident types"),
+    ],
+)
+def test_what_a_row_says_of_its_text_as_a_whole_is_proved(row, labels, key, value, message):
+    assert message in fault({**row, key: value}, labels)
+
+
+def test_utf16_is_recognised_where_the_span_lies_beyond_the_text(row, labels):
+    row["text"] = "🔴🔴🔴 قصف"
+    row["incidents"][0].update(participants=[], trigger={"start": 7, "end": 10, "text": "قصف"})
+    message = fault(row, labels)
+    assert "lies outside the text of 7 characters" in message
+    assert "counted in UTF-16 units it would read right" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "counted"),
+    [("عاجل\r\nقصف عنيف", 5, "one character"), ("عاجل\nقصف عنيف", 6, "two characters"), ("عاجل\nقصف", 6, "two characters")],
+)
+def test_line_ends_counted_otherwise_are_recognised(row, labels, text, start, counted):
+    row["text"] = text
+    row["incidents"][0].update(participants=[], trigger={"start": start, "end": start + 3, "text": "قصف"})
+    assert f"with every line end counted as {counted} it would read right" in fault(row, labels)
+
+
+def test_wrong_offsets_without_a_reason_get_no_hint(row, labels):
+    row["incidents"][0]["trigger"] = {"start": 5, "end": 9, "text": "هاجم"}
+    assert "would read right" not in fault(row, labels)
+
+
+def test_every_row_of_a_file_is_proved_and_a_bad_one_stops_nothing(tmp_path, row, labels):
+    lines = [json.dumps(row), "{", json.dumps({**row, "id": 7}), json.dumps(row), json.dumps({**row, "id": "t-2"})]
+    (tmp_path / "r.jsonl").write_text("\n".join(lines), "utf-8")
+    found = list(prove(each_row(tmp_path / "r.jsonl"), labels))
+    assert [isinstance(one, RecordError) for one in found] == [False, True, True, True, False]
+    assert "r.jsonl:4: id 't-1' stands already in line 1" in str(found[3])
 
 
 def test_lone_surrogates_survive_writing():
