@@ -1,0 +1,232 @@
+"""Round trips through every tool's form, on texts with emoji, CRLF, diacritics and tatweel."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from waqia.errors import RecordError
+from waqia.formats import brat, conll, doccano, label_studio, prodigy
+from waqia.formats.convert import find_format, read_file, write_file
+from waqia.formats.graph import counted
+from waqia.formats.offsets import UTF16, Mark, settle, to_unit
+from waqia.records import parse_record
+
+TEXT = "🔴 عاجل 🚨\r\nقَصَفَ الطيرانُ الحربيّ بلدة سـرمين 💥\r\nوأدى القصف إلى مقتل مدنيين، واتهم ناشطون الجيش بقتلهم"
+
+
+def part(said, nth=1):
+    start = -1
+    for _ in range(nth):
+        start = TEXT.index(said, start + 1)
+    return {"start": start, "end": start + len(said), "text": said}
+
+
+@pytest.fixture
+def record(labels):
+    actor = {"role": "initiator", "sector": "MIL", **part("الطيرانُ الحربيّ"), "mentions": [part("الجيش")]}
+    strike = {
+        "type": "air_strike",
+        "status": "actual",
+        "trigger": part("قَصَفَ"),
+        "mentions": [part("القصف")],
+        "date": "2021-03-04",
+        "killed": 2,
+        "participants": [actor, {"role": "place", "sector": None, **part("بلدة سـرمين 💥\r\nوأدى")}],
+    }
+    killing = {
+        "type": "armed_attack",
+        "status": "alleged",
+        "trigger": part("بقتلهم"),
+        "mentions": [],
+        "participants": [actor, {"role": "reporter", "sector": "CVL", **part("ناشطون")}],
+    }
+    row = {"id": "سرمين/١", "date": "2021-03-05", "text": TEXT, "annotated": ["air_strike", "armed_attack"], "incidents": [strike, killing]}
+    return parse_record(row, labels, "here")
+
+
+@pytest.fixture
+def plain(record, labels):
+    """The same without what tools with labels alone cannot express."""
+    row = record.to_dict()
+    del row["incidents"][0]["date"], row["incidents"][0]["killed"]
+    return parse_record(row, labels, "here")
+
+
+def test_label_studio_gives_back_what_it_was_given(record, labels):
+    tasks, lost = label_studio.write([record], labels)
+    back, remarks = label_studio.read(json.loads(json.dumps(tasks)), labels, "file")
+    assert back == [record]
+    assert lost == []
+    assert counted(remarks) == ["7 × offsets counted in utf-16, repaired (first: file task 0)"]
+
+
+def test_label_studio_counts_utf16_units(record, labels):
+    tasks, _ = label_studio.write([record], labels)
+    value = tasks[0]["annotations"][0]["result"][0]["value"]
+    assert value["text"] == "قَصَفَ"
+    assert TEXT.encode("utf-16-le")[2 * value["start"] : 2 * value["end"]].decode("utf-16-le") == "قَصَفَ"
+    assert value["start"] == part("قَصَفَ")["start"] + 2  # two emoji before it
+
+
+def test_label_studio_predictions_carry_the_least_score(record, labels):
+    row = record.to_dict()
+    row["incidents"][0]["score"], row["incidents"][1]["score"] = 0.9, 0.6
+    (task,), _ = label_studio.write([parse_record(row, labels, "here")], labels, prelabel=True)
+    assert "annotations" not in task
+    assert task["predictions"][0]["score"] == 0.6
+
+
+def test_label_studio_reads_the_crlf_of_a_text_counted_as_one(labels):
+    text = "عاجل\r\nقصف على إدلب"
+    result = [{"id": "a", "type": "labels", "from_name": "label", "value": {"start": 5, "end": 8, "text": "قصف", "labels": ["shelling"]}}]
+    records, remarks = label_studio.read([{"id": 7, "data": {"text": text}, "annotations": [{"result": result}]}], labels, "file")
+    assert (records[0].id, records[0].incidents[0].trigger.start) == ("7", 6)
+    assert counted(remarks) == [
+        "1 × offsets counted in code-points-crlf-as-one, repaired (first: file task 0)",
+        "1 × no status chosen, taken as actual (first: file task 0)",
+    ]
+
+
+def test_label_studio_turns_a_relation_that_runs_to_the_trigger(labels):
+    result = [
+        {"id": "a", "type": "labels", "from_name": "label", "value": {"start": 0, "end": 3, "text": "قصف", "labels": ["shelling"]}},
+        {"id": "b", "type": "labels", "from_name": "label", "value": {"start": 4, "end": 8, "text": "إدلب", "labels": ["place"]}},
+        {"type": "relation", "from_id": "b", "to_id": "a", "direction": "right"},
+    ]
+    records, remarks = label_studio.read([{"id": 1, "data": {"text": "قصف إدلب"}, "annotations": [{"result": result}]}], labels, "file")
+    assert [p.text for p in records[0].incidents[0].participants] == ["إدلب"]
+    assert "relation drawn from participant to trigger, turned" in [remark.what for remark in remarks]
+
+
+def test_a_task_nobody_finished_is_left_out_and_counted(labels):
+    records, remarks = label_studio.read([{"data": {"text": "لا شيء"}, "annotations": [{"was_cancelled": True}]}], labels, "file")
+    assert records == []
+    assert counted(remarks) == ["1 × task without a finished annotation, left out (first: file task 0)"]
+
+
+def test_the_template_has_every_label_once(labels):
+    import xml.etree.ElementTree as ET
+
+    view = ET.fromstring(label_studio.template(labels))
+    assert [label.get("value") for label in view.iter("Label")] == [*labels.incident_types, *labels.roles]
+    assert [choice.get("value") for choice in view.iter("Choice")] == [*labels.statuses, *labels.sectors]
+
+
+def test_doccano_gives_back_all_but_facts(record, plain, labels):
+    rows, lost = doccano.write([record], labels)
+    back, _ = doccano.read([(1, {"id": 93, "Comments": [], **rows[0]})], labels, "file")
+    assert back == [plain]
+    assert sorted(remark.what.split()[0] for remark in lost) == ["date", "killed"]
+
+
+def test_doccano_offsets_that_can_be_read_two_ways_are_refused(labels):
+    row = {"id": 1, "text": "🔴 قصف مدفعي", "label": [[3, 6, "shelling"]]}
+    with pytest.raises(RecordError, match=r"صف .*at 3 \(code-points\).*قصف.*at 2 \(utf-16\).*--offsets"):
+        doccano.read([(1, row)], labels, "file")
+    records, _ = doccano.read([(1, row)], labels, "file", unit=UTF16)
+    assert records[0].incidents[0].trigger.text == "قصف"
+
+
+def test_prodigy_gives_back_all_but_facts(record, plain, labels):
+    rows, lost = prodigy.write([record], labels)
+    back, remarks = prodigy.read([(1, json.loads(json.dumps(rows[0])))], labels, "file")
+    assert back == [plain]
+    assert remarks == []
+    assert len(lost) == 2
+
+
+def test_prodigy_leaves_out_what_was_rejected(labels):
+    records, remarks = prodigy.read([(1, {"text": "قصف", "answer": "reject"})], labels, "file")
+    assert (records, [remark.what for remark in remarks]) == ([], ["answer reject, left out"])
+
+
+def test_brat_gives_back_all_but_the_fields_beside_the_text(record, labels):
+    documents, lost = brat.write([record], labels)
+    back, remarks = brat.read([(name, text, notes) for name, (text, notes) in documents.items()], labels)
+    row = record.to_dict()
+    del row["date"], row["annotated"]
+    assert back == [parse_record(row, labels, "here")]
+    assert remarks == []
+    assert sorted(remark.what for remark in lost) == ["annotated cannot be expressed, lost", "field date cannot be expressed, lost"]
+
+
+def test_brat_cuts_a_span_at_the_line_end(record, labels):
+    ((_, notes),) = brat.write([record], labels)[0].values()
+    line = next(line for line in notes.splitlines() if "\tplace " in line)
+    assert line.split("\t")[2] == "بلدة سـرمين 💥 وأدى"
+    assert ";" in line.split("\t")[1]
+
+
+def test_conll_gives_back_all_but_mentions_of_participants(record, plain, labels):
+    text, lost = conll.write([record], labels)
+    back, _ = conll.read(text, labels, "file")
+    row = plain.to_dict()
+    for incident in row["incidents"]:
+        incident["participants"][0].pop("mentions")
+    assert back == [parse_record(row, labels, "here")]
+    assert "other mention of a participant cannot be expressed, lost" in [remark.what for remark in lost]
+
+
+def test_two_columns_of_another_tool_are_read_and_roles_joined_to_the_one_trigger(labels):
+    records, remarks = conll.read("قصف B-shelling\nعلى O\nإدلب B-place\n", labels, "file")
+    incident = records[0].incidents[0]
+    assert (records[0].text, incident.trigger.text, incident.participants[0].text) == ("قصف على إدلب", "قصف", "إدلب")
+    assert [remark.what for remark in remarks] == ["no text beside the tokens, joined with spaces"]
+
+
+def test_tags_that_begin_inside_are_refused(labels):
+    with pytest.raises(RecordError, match=r"file:1: tag 'I-shelling' after 'O' is no IOB2"):
+        conll.read("قصف I-shelling\n", labels, "file")
+
+
+def test_spacy_gives_back_everything(record, labels):
+    pytest.importorskip("spacy")
+    from waqia.formats import spacy_docbin
+
+    data, lost = spacy_docbin.write([record], labels)
+    assert spacy_docbin.read(data, labels, "file") == ([record], [])
+    assert lost == []
+
+
+@pytest.mark.parametrize("form", ["records", "label-studio", "doccano", "brat", "prodigy", "conll"])
+def test_the_format_of_a_written_file_is_found(form, record, labels, tmp_path):
+    path = tmp_path / ("out.conll" if form == "conll" else "out")
+    write_file(path, form, [record], labels)
+    assert find_format(path) == form
+    assert [r.id for r in read_file(path, form, labels)[0]] == [record.id]
+
+
+def test_another_kind_of_file_is_named_in_one_line(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("id,text\n1,قصف\n", "utf-8")
+    with pytest.raises(RecordError, match=r"table.csv: found 'id,text.*read are records \(JSONL\), Label Studio") as told:
+        find_format(path)
+    assert "\n" not in str(told.value)
+
+
+def test_an_unknown_label_is_named_with_its_place(labels):
+    with pytest.raises(RecordError, match=r"file:1: label 'boom' is neither an incident type nor a role of incidents"):
+        doccano.read([(1, {"id": 1, "text": "قصف", "label": [[0, 3, "boom"]]})], labels, "file")
+
+
+def test_words_that_offsets_read_nowhere_are_refused_with_both_readings():
+    with pytest.raises(RecordError, match=r"read 'صف ع' \(code-points\), 'قصف ' \(utf-16\), labelled 'غارة'"):
+        settle("🔴 قصف على", [Mark(3, 7, "غارة")], "here")
+
+
+def test_units_that_differ_from_span_to_span_are_settled_one_by_one():
+    text = "🔴 قصف على إدلب"
+    settled = settle(text, [Mark(2, 5, "قصف"), Mark(11, 15, "إدلب")], "here")
+    assert settled.units == ("code-points", "utf-16")
+    assert [span.start for span in settled.spans] == [2, 10]
+
+
+def test_places_are_counted_as_each_unit_does():
+    assert [to_unit("🔴\r\nقصف", 3, unit) for unit in ("code-points", "utf-16", "code-points-crlf-as-one", "utf-16-crlf-as-one")] == [
+        3,
+        4,
+        2,
+        3,
+    ]
