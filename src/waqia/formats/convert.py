@@ -11,7 +11,7 @@ from waqia.errors import ConfigError, RecordError
 from waqia.formats import brat, conll, doccano, label_studio, prodigy, spacy_docbin
 from waqia.formats.graph import Remark
 from waqia.labels import LabelSet
-from waqia.records import dump_row, parse_record, read_rows, write_records
+from waqia.records import dump_row, each_row, prove, read_rows, write_records
 from waqia.schema import Record
 
 FORMATS = ("records", "label-studio", "doccano", "brat", "prodigy", "conll", "spacy")
@@ -95,22 +95,11 @@ def write_file(path: Path, form: str, records: Sequence[Record], labels: LabelSe
 
 def _records(path: Path, labels: LabelSet) -> list[Record]:
     """As `read_records`, but every fault of the file is told."""
-    records: list[Record] = []
-    faults: list[str] = []
-    first: dict[str, int] = {}
-    for number, row in read_rows(path):
-        try:
-            record = parse_record(row, labels, f"{path}:{number}")
-        except RecordError as error:
-            faults += str(error).splitlines()
-            continue
-        if record.id in first:
-            faults.append(f"{path}:{number}: id {record.id!r} stands already in line {first[record.id]}; ids must be unique in a file")
-        first.setdefault(record.id, number)
-        records.append(record)
+    proved = list(prove(each_row(path), labels))
+    faults = [str(found) for found in proved if isinstance(found, RecordError)]
     if faults:
         raise RecordError("\n".join(faults))
-    return records
+    return [found for found in proved if isinstance(found, Record)]
 
 
 def _write_brat(folder: Path, records: Sequence[Record], labels: LabelSet) -> list[Remark]:
