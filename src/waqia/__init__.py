@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from waqia.errors import ArtefactError, ConfigError, LabelSetError, RecordError, WaqiaError
+from waqia.frame import codes, to_frame
 from waqia.labels import LabelSet
 from waqia.records import read_records, write_records
 from waqia.schema import Incident, Participant, Reading, Record, Span
@@ -23,7 +24,9 @@ __all__ = [
     "RecordError",
     "Span",
     "WaqiaError",
+    "codes",
     "read_records",
+    "to_frame",
     "write_records",
 ]
 __version__ = "0.1.0"

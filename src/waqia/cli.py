@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 import waqia
+from waqia import commands as labelling
 from waqia.bulk import jsonl as batch
 from waqia.errors import ConfigError, RecordError, WaqiaError
 from waqia.formats import html
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        if args.command in labelling.NAMES:
+            return labelling.run(args)
         workers = args.command == "batch" and args.ray is not None  # processes that have a core each
         threads = 1 if workers and args.threads is None else args.threads
         reader = Reader.load(args.artefact, backend=args.backend, threads=threads)
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("source", metavar="IN", help="JSONL with id and text; other fields are carried along")
     many.add_argument("target", metavar="OUT", help="JSONL to write")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
+    labelling.register(commands)
     for command in (read, many):
         command.add_argument("--artefact", type=Path, help="artefact folder (default: the model in the package)")
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")

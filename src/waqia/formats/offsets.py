@@ -52,7 +52,8 @@ def settle(text: str, marks: Sequence[Mark], where: str, *, unit: str | None = N
             whole.setdefault(tuple(good), name)
     if len(whole) == 1:
         spans_, name = next(iter(whole.items()))
-        return Settled(spans_, (name,) * len(marks))
+        same = [(mark.start, mark.end) == (span.start, span.end) for mark, span in zip(marks, spans_, strict=True)]
+        return Settled(spans_, tuple(CODE_POINTS if alike else name for alike in same))
     return _each(text, marks, maps, where)
 
 

@@ -39,7 +39,7 @@ def write(records: Sequence[Record], labels: LabelSet) -> tuple[bytes, list[Rema
 
 def _spacy() -> Any:
     try:
-        import spacy  # type: ignore[import-not-found, unused-ignore]
+        import spacy
     except ImportError as error:
         raise ConfigError(f"spaCy cannot be used ({error}); pip install 'waqia[spacy]'") from error
     return spacy

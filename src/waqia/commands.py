@@ -1,0 +1,140 @@
+"""The subcommands of `waqia` that bring labels in and out: `convert`, `validate`, `labels`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from waqia.bulk import files
+from waqia.errors import ConfigError, RecordError
+from waqia.formats import brat, convert, doccano, label_studio
+from waqia.formats.graph import Remark, counted
+from waqia.formats.offsets import UNITS
+from waqia.frame import packaged_labels
+from waqia.labels import LabelSet
+from waqia.schema import Reading, Record
+
+NAMES = ("convert", "validate", "labels")
+SHOWN = ("text", "json", "label-studio", "doccano", "brat")
+_READINGS = {"incidents", "annotated", *Reading().to_dict()}  # what a row has of an earlier reading
+
+
+def register(commands: Any) -> None:
+    """Add the subcommands to those of the command (what `add_subparsers` returned)."""
+    change = commands.add_parser("convert", help="labels from and to annotation tools; with --prelabel readings to correct in them")
+    change.add_argument("source", metavar="IN", type=Path, help="a file or, of brat, a folder; with --prelabel whatever `batch` reads")
+    change.add_argument("target", metavar="OUT", type=Path, help="a file or, for brat, a folder")
+    change.add_argument("--from", dest="source_format", choices=convert.FORMATS, help="(default: as the file shows)")
+    change.add_argument("--to", dest="target_format", choices=convert.FORMATS, default="records", help="(default: %(default)s)")
+    change.add_argument("--prelabel", action="store_true", help="read the texts of IN and write the readings as pre-annotations")
+    change.add_argument("--artefact", type=Path, help="artefact folder for --prelabel (default: the model in the package)")
+    add_fields(change)
+    check = commands.add_parser("validate", help="every fault of files of any supported format; exit 3 if there is one")
+    check.add_argument("paths", nargs="+", metavar="FILE", type=Path)
+    check.add_argument("--from", dest="source_format", choices=convert.FORMATS, help="(default: as the file shows)")
+    for command in (change, check):
+        command.add_argument("--offsets", choices=UNITS, help="how the tool counts, where nothing in the file proves it")
+    show = commands.add_parser("labels", help="the label set with meanings, ACLED and PLOVER codes, or as an annotation tool takes it")
+    show.add_argument("--format", choices=SHOWN, default="text", help="(default: %(default)s)")
+    for command in (change, check, show):
+        command.add_argument("--labels", type=Path, help="label set (default: the one in the package)")
+
+
+def add_fields(command: argparse.ArgumentParser) -> None:
+    """The options that say which fields of a row hold its id, text and date."""
+    for name in ("id", "text", "date"):
+        command.add_argument(f"--{name}-field", metavar="NAME", help=f"the field or column with the {name} (default: {name})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one of NAMES; the exit code."""
+    labels = LabelSet.load(args.labels) if args.labels else packaged_labels()
+    if args.command == "labels":
+        sys.stdout.write(shown(labels, args.format))
+        return 0
+    return _convert(args, labels) if args.command == "convert" else _validate(args, labels)
+
+
+def shown(labels: LabelSet, form: str) -> str:
+    """The label set as text, as JSON, or as a tool takes it (Label Studio: the labelling interface, brat: annotation.conf)."""
+    if form == "json":
+        return json.dumps(labels.to_dict(), ensure_ascii=False, indent=1) + "\n"
+    if form == "label-studio":
+        return label_studio.template(labels)
+    if form == "doccano":
+        spans, relations = doccano.label_types(labels)
+        return json.dumps({"spans": spans, "relations": relations}, ensure_ascii=False, indent=1) + "\n"
+    if form == "brat":
+        return brat.configuration(labels)["annotation.conf"]
+    return "\n".join(_lines(labels)) + "\n"
+
+
+def _lines(labels: LabelSet) -> Iterator[str]:
+    yield f"{labels.name}, version {labels.version}"
+    yield "\nIncident types"
+    for name, kind in labels.incident_types.items():
+        yield f"{name}  {kind.ar}\n    {kind.means}\n    ACLED: {'; '.join(kind.acled) or 'none'}\n    PLOVER: {kind.plover or 'none'}"
+    for title, entries in (("Statuses", labels.statuses), ("Roles", labels.roles), ("Sectors", labels.sectors)):
+        yield f"\n{title}"
+        for name, entry in entries.items():
+            yield f"{name}  {entry.ar}\n    {entry.means}"
+
+
+def _convert(args: argparse.Namespace, labels: LabelSet) -> int:
+    if args.target.exists() and args.source.exists() and args.target.samefile(args.source):
+        raise ConfigError(f"{args.target}: is the input itself; give another output")
+    remarks: list[Remark] = []
+    if args.prelabel:
+        records, labels = _read_texts(args)
+    else:
+        form = args.source_format or convert.find_format(args.source)
+        records, remarks = convert.read_file(args.source, form, labels, unit=args.offsets)
+    remarks += convert.write_file(args.target, args.target_format, records, labels, prelabel=args.prelabel)
+    _report(records, remarks)
+    return 0
+
+
+def _read_texts(args: argparse.Namespace) -> tuple[list[Record], LabelSet]:
+    """The texts of a file with the incidents read in them, and the label set of the model; RecordError at the first row without a text."""
+    from waqia.reader import Reader
+
+    reader = Reader.load(args.artefact)
+    rows = list(files.rows(args.source, id_field=args.id_field, text_field=args.text_field, date_field=args.date_field))
+    faults = [row.fault for row in rows if row.fault is not None]
+    if faults:
+        raise RecordError("\n".join(faults))
+    records = []
+    for row, reading in zip(rows, reader.read_many([row.fields["text"] for row in rows]), strict=True):
+        if reading.error is not None:
+            raise RecordError(f"{row.where}: cannot be read ({reading.error})")
+        extra = {key: value for key, value in row.fields.items() if key not in _READINGS | {"id", "text"}}
+        records.append(Record(str(row.fields["id"]), row.fields["text"], reading.incidents, None, extra))
+    return records, reader.labels
+
+
+def _validate(args: argparse.Namespace, labels: LabelSet) -> int:
+    code = 0
+    for path in args.paths:
+        try:
+            form = args.source_format or convert.find_format(path)
+            records, remarks = convert.read_file(path, form, labels, unit=args.offsets)
+        except RecordError as error:
+            print(error)
+            print(f"{path}: {len(str(error).splitlines())} faults")
+            code = 3
+            continue
+        incidents = [incident for record in records for incident in record.incidents]
+        participants = sum(len(incident.participants) for incident in incidents)
+        print(f"{path}: {form}, {len(records)} good records, {len(incidents)} incidents, {participants} participants; 0 faults")
+        print("".join(f"  {line}\n" for line in counted(remarks)), end="")
+    return code
+
+
+def _report(records: list[Record], remarks: list[Remark]) -> None:
+    for line in counted(remarks):
+        print(line, file=sys.stderr)
+    print(f"{len(records)} records, {sum(len(record.incidents) for record in records)} incidents", file=sys.stderr)

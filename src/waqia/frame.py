@@ -1,0 +1,77 @@
+"""Readings as a data frame, a row an incident, for pandas or polars (neither is needed by anything else)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from waqia.errors import ConfigError
+from waqia.labels import LabelSet
+from waqia.schema import Incident, Reading, Record
+
+LIBRARIES = ("pandas", "polars")
+_COLUMNS = ("id", "incident", "type", "status", "score", "trigger", "start", "end", "date", "killed", "injured")
+
+
+def codes(incident: Incident, labels: LabelSet) -> dict[str, Any]:
+    """ACLED event and sub-event types that the type of an incident may be (`acled`, a list), and its PLOVER code (`plover`, or None)."""
+    kind = labels.incident_types[incident.type]
+    return {"acled": list(kind.acled), "plover": kind.plover}
+
+
+def to_frame(
+    readings: Iterable[Reading | Record], labels: LabelSet | None = None, *, ids: Sequence[Any] | None = None, library: str = "pandas"
+) -> Any:
+    """A pandas or polars frame with a row an incident, in their order.
+
+    `id` is a record's, that of `ids`, or the place in `readings`; `incident` counts within a text. Every role has a column of its spans
+    and, for actors, one of their sectors (`initiator`, `initiator_sector`), parted by "; "; with several participants the n-th sector is
+    the n-th span's. `acled` holds all candidates parted by "; ". Texts without incidents have no row. `labels` default to the label set
+    in the package. ConfigError where the library is missing.
+    """
+    if library not in LIBRARIES:
+        raise ConfigError(f"library is {library!r}, expected one of {', '.join(LIBRARIES)}")
+    known = packaged_labels() if labels is None else labels
+    columns: dict[str, list[Any]] = {name: [] for name in _names(known)}
+    for place, reading in enumerate(readings):
+        name = reading.id if isinstance(reading, Record) else place if ids is None else ids[place]
+        for number, incident in enumerate(reading.incidents):
+            for key, value in _cells(name, number, incident, known):
+                columns[key].append(value)
+    try:
+        if library == "polars":
+            import polars
+
+            return polars.DataFrame(columns, strict=False)
+        import pandas
+    except ImportError as error:
+        raise ConfigError(f"{library} cannot be used ({error}); pip install 'waqia[frame]' or {library}") from error
+    frame = pandas.DataFrame(columns)
+    return frame.astype(dict.fromkeys(("killed", "injured"), "Int64"))
+
+
+def _names(labels: LabelSet) -> Iterator[str]:
+    yield from _COLUMNS
+    for name, role in labels.roles.items():
+        yield from (name, f"{name}_sector") if role.sector else (name,)
+    yield from ("acled", "plover")
+
+
+def _cells(name: Any, number: int, incident: Incident, labels: LabelSet) -> Iterator[tuple[str, Any]]:
+    yield from (("id", name), ("incident", number), ("type", incident.type), ("status", incident.status), ("score", incident.score))
+    yield from (("trigger", incident.trigger.text), ("start", incident.trigger.start), ("end", incident.trigger.end))
+    yield from (("date", incident.date), ("killed", incident.killed), ("injured", incident.injured))
+    for role, kind in labels.roles.items():
+        found = [p for p in incident.participants if p.role == role]
+        yield role, "; ".join(p.text for p in found) or None
+        if kind.sector:
+            yield f"{role}_sector", "; ".join(p.sector or "" for p in found) or None
+    both = codes(incident, labels)
+    yield from (("acled", "; ".join(both["acled"]) or None), ("plover", both["plover"]))
+
+
+def packaged_labels() -> LabelSet:
+    """The label set of the model in the package."""
+    from waqia.model.artefact import DEFAULT
+
+    return LabelSet.load(DEFAULT / "labels.json")

@@ -1,0 +1,84 @@
+"""convert, validate and labels, and frames of readings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from waqia import codes, to_frame
+from waqia.cli import main
+from waqia.records import parse_record
+
+
+@pytest.fixture
+def records(tmp_path, row):
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def test_records_go_to_label_studio_and_come_back_the_same(records, tmp_path, capsys):
+    assert main(["convert", str(records), str(tmp_path / "tasks.json"), "--to", "label-studio"]) == 0
+    assert main(["convert", str(tmp_path / "tasks.json"), str(tmp_path / "back.jsonl")]) == 0
+    assert json.loads((tmp_path / "back.jsonl").read_text("utf-8")) == json.loads(records.read_text("utf-8"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "3 × offsets counted in utf-16, repaired (first:" in err
+    assert err.endswith("1 records, 1 incidents\n")
+
+
+def test_validate_tells_every_fault_and_ends_with_3(records, tmp_path, row, capsys):
+    row["incidents"][0]["type"] = row["incidents"][0]["status"] = "boom"
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(json.dumps(row) + "\n", "utf-8")
+    assert main(["validate", str(records), str(bad)]) == 3
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{records}: records, 1 good records, 1 incidents, 3 participants; 0 faults"
+    assert out[-1] == f"{bad}: 2 faults"
+
+
+def test_a_table_is_no_annotation_and_that_is_told_in_one_line(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n", "utf-8")
+    assert main(["convert", str(path), str(tmp_path / "out")]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_labels_are_printed_with_codes(capsys):
+    assert main(["labels"]) == 0
+    out = capsys.readouterr().out
+    assert "shelling  قصف مدفعي أو صاروخي" in out
+    assert "ACLED: Explosions/Remote violence/Shelling/artillery/missile attack\n    PLOVER: ASSAULT/heavy-weapons" in out
+
+
+def test_readings_become_tasks_to_correct(tmp_path, capsys):
+    path = tmp_path / "news.csv"
+    path.write_text("n,body\n5,قتل ثلاثة مدنيين في قصف مدفعي على مدينة إدلب مساء أمس.\n", "utf-8")
+    out = tmp_path / "tasks.json"
+    assert main(["convert", str(path), str(out), "--prelabel", "--to", "label-studio", "--id-field", "n", "--text-field", "body"]) == 0
+    (task,) = json.loads(out.read_text("utf-8"))
+    assert task["data"]["id"] == "5"
+    assert "shelling" in [label for part in task["predictions"][0]["result"] for label in part.get("value", {}).get("labels", ())]
+
+
+def test_codes_are_those_of_the_label_set(labels, row):
+    incident = parse_record(row, labels, "here").incidents[0]
+    assert codes(incident, labels) == {"acled": ["Violence against civilians/Attack"], "plover": "ASSAULT"}
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_has_a_row_an_incident(library, labels, row):
+    pytest.importorskip(library)
+    row["incidents"][0]["killed"] = 3
+    frame = to_frame([parse_record(row, labels, "here")], labels, library=library)
+    assert frame.shape == (1, 22)
+    first = frame.to_dict("records")[0] if library == "pandas" else frame.to_dicts()[0]
+    assert (first["id"], first["type"], first["killed"], first["initiator"], first["initiator_sector"]) == (
+        "t-1",
+        "armed_attack",
+        3,
+        "مسلحون",
+        "UAF",
+    )
+    assert (first["plover"], first["acled"]) == ("ASSAULT", "Violence against civilians/Attack")
