@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from waqia import ConfigError
 from waqia.arabic import MARKS, SIGNS
 from waqia.model import artefact
+from waqia.model import windows as windows_module
 from waqia.model.tensors import batch
 from waqia.model.windows import WindowSettings, split
 
@@ -141,6 +142,18 @@ def test_whatever_the_text_words_are_in_order_and_not_empty(text):
     bounds = [int(place) for window in windows for place in window.words[slice(*window.owned)].ravel()]
     assert bounds == sorted(bounds)
     assert all(0 <= start < end <= len(text) for start, end in zip(bounds[::2], bounds[1::2], strict=True))
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 1000])
+def test_a_text_tokenised_in_pieces_has_the_same_windows(monkeypatch, size):
+    text = f"{ARTICLE}\n🔴قصف\u00a0د.ا.عش  \u064b قصـ.ـف ﷺ\r\n{'طويلة' * 30} ®™ حلب™ \u0651\n\nقَصْفٌ "
+    whole = split(text, TOKENIZER, WindowSettings(64, 16))
+    monkeypatch.setattr(windows_module, "PIECE", size)
+    pieces = split(text, TOKENIZER, WindowSettings(64, 16))
+    for one, other in zip(whole, pieces, strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        assert one.words.tolist() == other.words.tolist()
+        assert (one.owned, one.cut) == (other.owned, other.cut)
 
 
 def test_a_span_is_found_by_its_words_and_one_that_cuts_a_word_is_not():

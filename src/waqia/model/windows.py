@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ from waqia.arabic import encodable, sentence_starts, word_end, word_start
 from waqia.errors import ArtefactError, ConfigError
 
 Ints = NDArray[np.int64]
+PIECE = 50_000  # characters tokenised at once: the tokenizer keeps about 150 bytes a character until it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +80,40 @@ class _Words:
 
 
 def _words(text: str, tokenizer: Tokenizer, most: int) -> _Words:
-    encoding = tokenizer.encode(encodable(text), add_special_tokens=False)
-    ids = np.array(encoding.ids, np.int64)
-    offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
-    # An added token may belong to no word of the tokenizer's; give each one a number of its own.
-    numbers = [-1 - place if word is None else word for place, word in enumerate(encoding.word_ids)]
-    firsts: list[int] = []
+    ids: list[Ints] = []
+    firsts: list[int] = []  # first token of each word
     bounds: list[list[int]] = []
-    for token, (start, end) in enumerate(offsets.tolist()):
-        if (token and numbers[token] == numbers[token - 1]) or (bounds and start < bounds[-1][1]):
-            # One character may become several words («ﷺ»): all of them are one word here.
-            bounds[-1][1] = max(bounds[-1][1], word_end(text, end))
-        else:
-            firsts.append(token)
-            bounds.append([word_start(text, start, bounds[-1][1] if bounds else 0), word_end(text, end)])
+    total = 0
+    for at, piece in _pieces(text):
+        encoding = tokenizer.encode(encodable(piece), add_special_tokens=False)
+        # An added token may belong to no word of the tokenizer's; give each one a number of its own.
+        numbers = [-1 - place if word is None else word for place, word in enumerate(encoding.word_ids)]
+        for token, (start, end) in enumerate(encoding.offsets):
+            if (token and numbers[token] == numbers[token - 1]) or (bounds and at + start < bounds[-1][1]):
+                # One character may become several words («ﷺ»): all of them are one word here.
+                bounds[-1][1] = max(bounds[-1][1], word_end(text, at + end))
+            else:
+                firsts.append(total + token)
+                bounds.append([word_start(text, at + start, bounds[-1][1] if bounds else 0), word_end(text, at + end)])
+        ids.append(np.array(encoding.ids, np.int64))
+        total += len(encoding.ids)
     starts = np.array(firsts, np.int64)
-    lengths = np.diff(starts, append=len(ids))
-    return _Words(ids, starts, np.minimum(lengths, most), lengths > most, np.array(bounds, np.int64).reshape(-1, 2), _special(tokenizer))
+    lengths = np.diff(starts, append=total)
+    offsets = np.array(bounds, np.int64).reshape(-1, 2)
+    return _Words(np.concatenate(ids), starts, np.minimum(lengths, most), lengths > most, offsets, _special(tokenizer))
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of pieces of about PIECE characters, cut behind white space: nothing in the tokenizer looks across it."""
+    start = 0
+    while len(text) - start > PIECE:
+        end = 1 + max(text.rfind(space, start, start + PIECE) for space in " \n")
+        if end <= start:  # one word longer than a piece
+            ends = [place + 1 for space in " \n" if (place := text.find(space, start + PIECE)) >= 0]
+            end = min(ends, default=len(text))
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
 
 
 def _special(tokenizer: Tokenizer) -> tuple[int, int]:
