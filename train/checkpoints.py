@@ -1,10 +1,11 @@
-"""Checkpoints that count only when whole: a manifest of sizes and hashes is written last, and resuming takes nothing without one."""
+"""Files that count only when whole: checkpoints and caches carry a manifest of sizes and hashes, written last; nothing else is taken up."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
+import shutil
 from pathlib import Path
 
 from waqia.errors import ConfigError
@@ -14,12 +15,17 @@ log = logging.getLogger("train.checkpoints")
 MANIFEST = "manifest.json"
 
 
-def seal(folder: Path, config_hash: str) -> None:
-    """Write the manifest of a checkpoint's files; only then does `newest_valid` see it."""
+def seal(folder: Path, key: str) -> None:
+    """Write the manifest of a folder's files; only then do `newest_valid` and `is_whole` see it. `key` says what it was made from."""
     files = {str(path.relative_to(folder)): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
     partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps({"config": config_hash, "files": files}, indent=1), "utf-8")
+    partial.write_text(json.dumps({"config": key, "files": files}, indent=1), "utf-8")
     partial.rename(folder / MANIFEST)
+
+
+def is_whole(folder: Path, key: str) -> bool:
+    """Whether a folder was sealed under this key and is unchanged since."""
+    return _manifest(folder) == key
 
 
 def newest_valid(root: Path, config_hash: str) -> str | None:
@@ -30,15 +36,60 @@ def newest_valid(root: Path, config_hash: str) -> str | None:
         if manifest is None:
             log.warning("%s is not whole and is passed over", folder)
         elif manifest != config_hash:
-            raise ConfigError(f"{folder} was made with another configuration or other data; change `output` or remove {root}")
+            raise ConfigError(
+                f"{folder} was made with another configuration, label set, encoder, vocabulary, data or number of processes; "
+                f"change `output` or remove {root}"
+            )
         else:
             log.info("going on from %s", folder)
             return str(folder)
     return None
 
 
+def seal_file(partial: Path, path: Path) -> None:
+    """Put a finished file in its place and its hash beside it; `file_is_whole` then takes it."""
+    said = path.with_name(f"{path.name}.sha256")
+    said.unlink(missing_ok=True)
+    total = _sum(partial)
+    partial.rename(path)
+    beside = path.with_name(f"{path.name}.sha256.partial")
+    beside.write_text(total + "\n", "utf-8")
+    beside.rename(said)
+
+
+def file_is_whole(path: Path) -> bool:
+    """Whether a file was sealed and is unchanged since; one that is there but not whole is logged."""
+    try:
+        whole = _sum(path) == path.with_name(f"{path.name}.sha256").read_text("utf-8").strip()
+    except (OSError, ValueError):
+        whole = False
+    if path.exists() and not whole:
+        log.warning("%s is not whole and is made again", path)
+    return whole
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a folder in the place of another: at every moment the old one, or the new one, is there or found by `restore`."""
+    old = _set_aside(target)
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(target: Path) -> None:
+    """Bring back what a killed `replace_folder` had set aside."""
+    if not target.exists() and _set_aside(target).is_dir():
+        _set_aside(target).rename(target)
+
+
+def _set_aside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.replaced")
+
+
 def _manifest(folder: Path) -> str | None:
-    """The configuration hash of a checkpoint whose every file is there and unchanged, else None."""
+    """The key of a folder whose every file is there and unchanged, else None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         whole = all(_sum(folder / name) == kept for name, kept in manifest["files"].items())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -92,9 +93,32 @@ class Training(Part):
     encoder_dropout: Share
     hidden_words: Share
     paraphrases: Share
-    precision: Literal["fp32", "bf16"]
+    class_weighting: Share
+    precision: Literal["fp32", "bf16", "fp16"]
     attention: Literal["eager", "sdpa"]
     save_steps: Count
+    report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...]
+
+
+class Evaluation(Part):
+    """Reading the dev files while training, with thresholds of 0.5: the figures that `eval.score` gives, by its names.
+
+    With `keep_best` the run ends with the weights of the epoch best in `metric` (checkpoints are then made after each epoch, whatever
+    `save_steps` says); it stops after `patience` epochs without a better one, 0 for never.
+    """
+
+    each_epoch: bool
+    metric: str
+    keep_best: bool
+    patience: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.keep_best and not self.each_epoch:
+            raise ValueError("keep_best needs each_epoch: true, since without figures no epoch is best")
+        if self.patience and not self.keep_best:
+            raise ValueError(f"patience {self.patience} needs keep_best: true; give 0 to train all epochs")
+        return self
 
 
 class FinetuneConfig(Part):
@@ -112,6 +136,7 @@ class FinetuneConfig(Part):
     heads: HeadShape
     loss: LossWeights
     training: Training
+    evaluation: Evaluation
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -128,13 +153,15 @@ def load_config(kind: type[Config], path: str | Path) -> Config:
     try:
         data = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give the path of a configuration, such as configs/waqia-mini/quickstart.yaml") from error
+        raise ConfigError(f"{path}: {error.strerror}; {_instead(str(path))}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: no UTF-8 at byte {error.start}; save the file in UTF-8") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: no YAML: {error}") from error
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_faults(str(path), error))) from error
+        raise ConfigError("\n".join(_faults(str(path), error, kind))) from error
 
 
 def config_path(argv: Sequence[str]) -> str:
@@ -144,8 +171,32 @@ def config_path(argv: Sequence[str]) -> str:
     return argv[0]
 
 
-def _faults(where: str, error: ValidationError) -> list[str]:
-    return [
-        f"{where}: {'.'.join(map(str, fault['loc'])) or 'whole file'}: {fault['msg']}, found {fault['input']!r:.80}"
-        for fault in error.errors()
-    ]
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """"; did you mean …?" where a known name is near, else nothing."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _instead(path: str) -> str:
+    known = sorted(map(str, Path("configs").rglob("*.yaml")))
+    return "give the path of a configuration, such as configs/waqia-mini/quickstart.yaml" + did_you_mean(path, known)
+
+
+def _faults(where: str, error: ValidationError, kind: type[BaseModel]) -> Iterator[str]:
+    for fault in error.errors():
+        keys = [str(key) for key in fault["loc"]]
+        hint = did_you_mean(keys[-1], _keys(kind)) if fault["type"] == "extra_forbidden" else ""
+        yield f"{where}: {'.'.join(keys) or 'whole file'}: {fault['msg']}, found {fault['input']!r:.80}{hint}"
+
+
+def _keys(kind: type[BaseModel]) -> list[str]:
+    """Every key that a configuration of this kind has, its parts' keys too."""
+    parts = [part for field in kind.model_fields.values() for part in _parts(field.annotation)]
+    return sorted({*kind.model_fields, *(key for part in parts for key in _keys(part))})
+
+
+def _parts(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _parts(inner)

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from train.checkpoints import is_whole, seal
 from waqia.labels import LabelSet
 from waqia.model.align import IGNORE, Reach, count, targets
 from waqia.model.tensors import batch
 from waqia.model.windows import Window, WindowSettings, split
 from waqia.schema import Record
 
+log = logging.getLogger("train.features")
+
+WHOLE = Value("int64")
+COLUMNS = Features(  # said, not guessed from the first rows: there a list may be empty in every one
+    {
+        "ids": List(WHOLE),
+        "length": WHOLE,
+        "word_starts": List(WHOLE),
+        "word_ends": List(WHOLE),
+        "type_targets": List(Value("float64")),
+        "type_asked": List(Value("float64")),
+        "trigger_targets": List(WHOLE),
+        "inside_targets": List(WHOLE),
+        "triggers": List(List(WHOLE)),
+        "spans": List(List(WHOLE)),
+    }
+)
 FEATURES = 1  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
 
 
@@ -49,31 +69,41 @@ def dataset(
     for one in said:
         digest.update(json.dumps(one, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
     path = cache / digest.hexdigest()[:24]
-    if not path.is_dir():
-        reach = Reach()
-        windows = Dataset.from_list(list(read_windows(records, tokenizer, labels, settings, reach)))
+    if not is_whole(path, digest.hexdigest()):
+        if path.exists():
+            log.warning("%s is not whole: the windows are cut again", path)
+            shutil.rmtree(path)
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
-            partial = Path(folder) / "windows"
-            windows.save_to_disk(partial)
-            (partial / "reach.json").write_text(json.dumps({"reached": reach.reached, "lost": reach.lost}), "utf-8")
+            partial = _cut(lambda reach: read_windows(records, tokenizer, labels, settings, reach), Path(folder), digest.hexdigest())
             try:
                 partial.rename(path)
             except OSError:
-                if not path.is_dir():  # else another process was quicker
+                if not is_whole(path, digest.hexdigest()):  # else another process was quicker
                     raise
     counts = json.loads((path / "reach.json").read_text("utf-8"))
     return Dataset.load_from_disk(path), Reach(**{name: Counter(found) for name, found in counts.items()})
 
 
+def _cut(windows: Callable[[Reach], Iterator[dict[str, Any]]], folder: Path, digest: str) -> Path:
+    """Stream windows to disk, never all in memory, with what they reach beside; sealed."""
+    reach, partial = Reach(), folder / "windows"
+    stream = Dataset.from_generator(lambda: windows(reach), COLUMNS, cache_dir=str(folder / "stream"), fingerprint=digest[:24])
+    stream.save_to_disk(partial)
+    (partial / "reach.json").write_text(json.dumps({"reached": reach.reached, "lost": reach.lost}), "utf-8")
+    seal(partial, digest)
+    return partial
+
+
 class Collator:
     """Pads features into the arguments of `IncidentModel.forward`.
 
-    A share `hidden` of the words becomes `mask_id`, anew each time: what happened must then be read off the words around.
+    A share `hidden` of the words becomes `mask_id`: what happened must then be read off the words around. Which ones follows from the
+    seed and a row's `epoch` and `window` (`train.order`).
     """
 
-    def __init__(self, pad_id: int, mask_id: int = 0, hidden: float = 0.0) -> None:
-        self.pad_id, self.mask_id, self.hidden = pad_id, mask_id, hidden
+    def __init__(self, pad_id: int, mask_id: int = 0, hidden: float = 0.0, seed: int = 0) -> None:
+        self.pad_id, self.mask_id, self.hidden, self.seed = pad_id, mask_id, hidden, seed
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """B windows, T tokens, W words, K types, N triggers, P participants.
@@ -88,8 +118,11 @@ class Collator:
         first_trigger = [sum(len(row["triggers"]) for row in rows[:place]) for place in range(len(rows))]
         spans = [[first_trigger[place] + span[0], *span[1:]] for place, row in enumerate(rows) for span in row["spans"]]
         ids, mask, starts, ends = map(torch.from_numpy, (padded.input_ids, padded.attention_mask, padded.word_starts, padded.word_ends))
+        if self.hidden:
+            chosen = hidden_words([(self.seed, row["epoch"], row["window"]) for row in rows], words, self.hidden)
+            ids = hide_words(ids, starts, ends, self.mask_id, chosen)
         return {
-            "input_ids": hide_words(ids, starts, ends, self.mask_id, self.hidden) if self.hidden else ids,
+            "input_ids": ids,
             "attention_mask": mask,
             "word_starts": starts,
             "word_ends": ends,
@@ -103,9 +136,13 @@ class Collator:
         }
 
 
-def hide_words(ids: Tensor, starts: Tensor, ends: Tensor, mask_id: int, share: float) -> Tensor:
-    """Token ids (B, T) with all tokens of a share of the words, drawn from torch's random state, become mask_id; bounds (B, W)."""
-    chosen = (torch.rand(starts.shape) < share).long()
+def hidden_words(keys: Sequence[tuple[int, ...]], words: int, share: float) -> Tensor:
+    """Which words (B, W) are hidden, 1 or 0: of each row a share of its words, drawn from its key alone; a wider batch changes none."""
+    return torch.from_numpy(np.stack([np.random.default_rng(key).random(words) < share for key in keys]).astype(np.int64))
+
+
+def hide_words(ids: Tensor, starts: Tensor, ends: Tensor, mask_id: int, chosen: Tensor) -> Tensor:
+    """Token ids (B, T) with all tokens of the chosen words (B, W; 1 or 0) become mask_id; bounds (B, W)."""
     steps = torch.zeros(len(ids), ids.shape[1] + 1, dtype=torch.long)
     steps.scatter_add_(1, starts, chosen).scatter_add_(1, ends, -chosen)
     return ids.masked_fill(steps.cumsum(1)[:, :-1] > 0, mask_id)

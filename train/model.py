@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -171,6 +172,12 @@ class IncidentModel(PreTrainedModel):
         """New heads over an encoder that is there."""
         return cls(IncidentConfig.of(encoder.config, shape, labels, weights), encoder)
 
+    def take_weights(self, weights: LossWeights, types: Sequence[float] | None = None) -> None:
+        """Weigh the losses, and the positive examples of each incident type, so from now on."""
+        self.weights = weights
+        self.config.loss = weights.model_dump()
+        self.config.type_weights = None if types is None else list(types)
+
     def _init_weights(self, module: nn.Module) -> None:
         """The heads set their first weights themselves, where they are made."""
 
@@ -200,10 +207,14 @@ class IncidentModel(PreTrainedModel):
         labels: Tensor,
         num_items_in_batch: Tensor | int | None = None,
     ) -> dict[str, Tensor]:
-        """The loss, a sum over windows divided by the windows of the whole step; shapes in `train.features.collate`."""
+        """The loss, a sum over windows divided by the windows of the whole step; shapes in `train.features.collate`.
+
+        While evaluating, the logits of the passages' types (B, K) too.
+        """
         type_logits, trigger_logits, inside_logits, states = self.encode(input_ids, attention_mask, word_starts, word_ends)
-        loss = self.weights.types * type_loss(type_logits, type_targets, type_asked)
-        loss = loss + self.weights.triggers * trigger_loss(trigger_logits, trigger_targets, type_asked)
+        rarity = None if self.config.type_weights is None else torch.tensor(self.config.type_weights, device=input_ids.device)
+        loss = self.weights.types * type_loss(type_logits, type_targets, type_asked, rarity)
+        loss = loss + self.weights.triggers * trigger_loss(trigger_logits, trigger_targets, type_asked, rarity)
         loss = loss + self.weights.inside * inside_loss(inside_logits, inside_targets)
         if len(triggers):
             rows, first, last, type_, status = triggers.unbind(1)
@@ -211,19 +222,21 @@ class IncidentModel(PreTrainedModel):
             said = self.participants_head(states[rows], mask, first, last, type_)
             loss = loss + participants_loss(*said, status, spans, mask, self.weights)
         items = len(labels) if num_items_in_batch is None else num_items_in_batch
-        return {"loss": loss / items}
+        return {"loss": loss / items} if self.training else {"loss": loss / items, "type_logits": type_logits}
 
 
-def type_loss(logits: Tensor, targets: Tensor, asked: Tensor) -> Tensor:
-    """Binary cross-entropy summed over windows, mean over the types that were asked; all (B, K)."""
-    each = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")
+def type_loss(logits: Tensor, targets: Tensor, asked: Tensor, rarity: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy summed over windows, mean over the types that were asked; all (B, K); rarity (K,) weighs the positives."""
+    each = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none", pos_weight=rarity)
     return ((each * asked).sum(1) / asked.sum(1).clamp(min=1)).sum()
 
 
-def trigger_loss(logits: Tensor, targets: Tensor, asked: Tensor) -> Tensor:
+def trigger_loss(logits: Tensor, targets: Tensor, asked: Tensor, rarity: Tensor | None = None) -> Tensor:
     """Cross-entropy summed over words; logits (B, W, 1 + K), targets (B, W) with -100 ignored; types not asked compete for nothing."""
     silent = F.pad(asked, (1, 0), value=1.0).unsqueeze(1) == 0
-    return F.cross_entropy(logits.float().masked_fill(silent, -1e4).transpose(1, 2), targets, ignore_index=IGNORE, reduction="sum")
+    weight = None if rarity is None else F.pad(rarity, (1, 0), value=1.0)
+    masked = logits.float().masked_fill(silent, -1e4).transpose(1, 2)
+    return F.cross_entropy(masked, targets, weight, ignore_index=IGNORE, reduction="sum")
 
 
 def inside_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ class IncidentConfig(PretrainedConfig):  # type: ignore[misc, unused-ignore]
     heads: dict | None = None
     loss: dict | None = None
     label_set: dict | None = None
+    type_weights: list[float] | None = None  # how much a positive example of each incident type weighs in the loss; None for one each
 
     def __post_init__(self, **kwargs: Any) -> None:
         if isinstance(self.encoder, Mapping):

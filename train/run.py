@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +12,24 @@ from typing import Any
 import torch
 import yaml
 from huggingface_hub.constants import HF_HUB_CACHE
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PretrainedConfig, PreTrainedModel
 
 from train import tokenizer as tokenizers
 from train.backend import TorchBackend
+from train.checkpoints import file_is_whole, seal_file
 from train.config import FinetuneConfig, RandomEncoder, load_config
 from train.model import IncidentModel
+from train.model_config import IncidentConfig
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model
 from waqia.model.windows import WindowSettings
+
+log = logging.getLogger("train.run")
+
+OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,9 @@ class Run:
         return Model(self.config.name, TorchBackend(self.model), self.tokenizer, self.labels, settings, calibration or self.calibration)
 
     def save(self, folder: Path) -> None:
-        """Write the run; `Run.load` reads it back."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.tokenizer.save(str(folder / "tokenizer.json"))
-        self.model.encoder.config.to_json_file(folder / "encoder.json")
-        save_file({name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}, folder / "model.safetensors")
-        (folder / "labels.json").write_text(json.dumps(self.labels.to_dict(), ensure_ascii=False, indent=1), "utf-8")
+        """Write the run as transformers keeps models, its tokenizer, settings and card beside; `Run.load` reads it back."""
+        self.model.save_pretrained(folder)
+        tokenizers.save(self.tokenizer, folder, self.model.config.encoder.max_position_embeddings)
         (folder / "calibration.json").write_text(json.dumps(self.calibration.to_dict(), indent=1), "utf-8")
         (folder / "facts.json").write_text(json.dumps(self.facts, ensure_ascii=False, indent=1), "utf-8")
         config = self.config.model_dump(mode="json")
@@ -57,18 +60,44 @@ class Run:
     @classmethod
     def load(cls, folder: Path) -> Run:
         """Read a finished run; ConfigError names what is missing."""
-        for name in ("config.yaml", "labels.json", "calibration.json", "encoder.json", "tokenizer.json", "model.safetensors", "facts.json"):
+        if (folder / "encoder.json").is_file():
+            raise ConfigError(f"{folder}: a run of the form before 0.2 (encoder.json); expected config.json: fine-tune again")
+        for name in ("config.yaml", "calibration.json", "config.json", "tokenizer.json", "model.safetensors", "facts.json"):
             if not (folder / name).is_file():
                 raise ConfigError(f"{folder}: {name} is missing; expected the output folder of a finished python -m train.finetune")
         config = load_config(FinetuneConfig, folder / "config.yaml")
-        labels = LabelSet.load(folder / "labels.json")
-        encoder_config = AutoConfig.for_model(**json.loads((folder / "encoder.json").read_text("utf-8")))
-        encoder = AutoModel.from_config(encoder_config, attn_implementation=config.training.attention, **_no_pooler(encoder_config))
-        model = build_model(encoder, config, labels)
-        model.load_state_dict(load_file(folder / "model.safetensors"))
+        model = load_joint(folder, config.training.attention)
         calibration = Calibration.from_dict(json.loads((folder / "calibration.json").read_text("utf-8")))
         facts = json.loads((folder / "facts.json").read_text("utf-8"))
-        return cls(config, labels, Tokenizer.from_file(str(folder / "tokenizer.json")), model.eval(), calibration, facts)
+        return cls(config, model.config.labels, _own_tokenizer(folder), model.eval(), calibration, facts)
+
+
+def is_joint(folder: str | Path) -> bool:
+    """Whether a folder holds a joint model (its config.json says so) and not an encoder alone."""
+    try:
+        said = json.loads((Path(folder) / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and said.get("model_type") == IncidentConfig.model_type
+
+
+def load_joint(folder: str | Path, attention: str, dropout: float | None = None) -> IncidentModel:
+    """The joint model of a folder in fp32; ConfigError where its weights are not those that its config.json describes."""
+    config = IncidentConfig.from_pretrained(folder)
+    if dropout is not None:
+        config.encoder.update({"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout})
+    model, found = IncidentModel.from_pretrained(
+        folder, config=config, dtype=torch.float32, attn_implementation=attention, output_loading_info=True
+    )
+    wrong = sorted({str(name) for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for name in found[kind]})
+    if wrong:
+        raise ConfigError(f"{folder}: model.safetensors does not fit config.json in {len(wrong)} weights, as {wrong[0]}; save it again")
+    return model
+
+
+def checkpoints(config: FinetuneConfig) -> Path:
+    """Where a run keeps its checkpoints while it trains; `output` itself is there only when it is finished."""
+    return config.output.with_name(f"{config.output.name}-checkpoints")
 
 
 def window_settings(config: FinetuneConfig) -> WindowSettings:
@@ -76,25 +105,56 @@ def window_settings(config: FinetuneConfig) -> WindowSettings:
     return WindowSettings(config.windows.max_tokens, config.windows.overlap)
 
 
+def start_model(config: FinetuneConfig, labels: LabelSet, texts: Sequence[str]) -> tuple[IncidentModel, Tokenizer]:
+    """The model that training starts from, and its tokenizer.
+
+    Where `encoder` is a folder with a joint model of the same label set and head shape its heads go on too; else its encoder alone, with
+    new heads (intermediate training, Phang et al. 2018).
+    """
+    name = config.encoder
+    if isinstance(name, str) and is_joint(name):
+        joint = load_joint(name, config.training.attention, config.training.encoder_dropout)
+        same = {"label set": joint.config.labels.to_dict() == labels.to_dict() and _order(joint.config.labels) == _order(labels)}
+        same["head shape"] = joint.config.shape == config.heads
+        if all(same.values()):
+            log.info("going on from the encoder and the heads of %s", name)
+            check_positions(config, joint.config.encoder)
+            joint.take_weights(config.loss)
+            return joint.train(), _own_tokenizer(Path(name))
+        log.info("%s has another %s: going on from its encoder alone", name, " and ".join(n for n, alike in same.items() if not alike))
+    encoder, tokenizer = load_encoder(config, texts)
+    return build_model(encoder, config, labels), tokenizer
+
+
+def _order(labels: LabelSet) -> list[list[str]]:
+    return [list(section) for section in (labels.incident_types, labels.statuses, labels.roles, labels.sectors)]
+
+
 def build_model(encoder: PreTrainedModel, config: FinetuneConfig, labels: LabelSet) -> IncidentModel:
-    """The joint model over an encoder; ConfigError where a window would not fit the encoder's positions."""
-    positions = encoder.config.max_position_embeddings
+    """New heads over an encoder; ConfigError where a window would not fit the encoder's positions."""
+    check_positions(config, encoder.config)
+    return IncidentModel.over(encoder, config.heads, labels, config.loss)
+
+
+def check_positions(config: FinetuneConfig, encoder: PretrainedConfig) -> None:
+    """ConfigError where a window would not fit the encoder; RoBERTa and its kin keep the first positions, up to the padding's, for none."""
+    kept = encoder.pad_token_id + 1 if encoder.model_type in OFFSET_POSITIONS else 0
+    positions = encoder.max_position_embeddings - kept
     if config.windows.max_tokens > positions:
         raise ConfigError(f"windows.max_tokens is {config.windows.max_tokens}, the encoder has only {positions} positions; lower it")
-    return IncidentModel.over(encoder, config.heads, labels, config.loss)
 
 
 def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:
     """The encoder and tokenizer that a configuration names: a folder, a hub id, or random weights with a vocabulary learnt from `texts`.
 
-    A folder may also be a finished run: then its encoder goes on to another label set (intermediate training, Phang et al. 2018).
+    Of a folder with a joint model the encoder is taken.
     """
     if isinstance(config.encoder, RandomEncoder):
         return _random_encoder(config, config.encoder, texts)
     name = config.encoder
-    if (Path(name) / "encoder.json").is_file():
-        run = Run.load(Path(name))
-        return run.model.encoder.train(), tokenizers.upgrade(run.tokenizer)  # type: ignore[return-value]
+    if is_joint(name):
+        joint = load_joint(name, config.training.attention, config.training.encoder_dropout)
+        return joint.encoder.train(), _own_tokenizer(Path(name))
     try:
         encoder_config = AutoConfig.from_pretrained(name)
         dropout = config.training.encoder_dropout
@@ -122,10 +182,12 @@ def _own_tokenizer(folder: Path) -> Tokenizer:
 
 def _random_encoder(config: FinetuneConfig, shape: RandomEncoder, texts: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:
     # Learning a vocabulary breaks ties by chance: a run that goes on must not learn another one.
-    kept = config.output / "checkpoints" / "tokenizer.json"
-    if not kept.is_file():
+    kept = checkpoints(config) / "tokenizer.json"
+    if not file_is_whole(kept):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        tokenizers.train(texts, shape.vocabulary).save(str(kept))
+        partial = kept.with_name("tokenizer.partial.json")
+        tokenizers.train(texts, shape.vocabulary).save(str(partial))
+        seal_file(partial, kept)
     tokenizer = Tokenizer.from_file(str(kept))
     dropout = config.training.encoder_dropout
     bert = bert_config(shape, tokenizer, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)

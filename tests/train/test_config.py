@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from train.config import FinetuneConfig, config_path, load_config
-from train.pretrain.pretraining import PretrainConfig
+from train.pretrain.config import PretrainConfig
 from waqia import ConfigError
 
 

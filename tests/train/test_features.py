@@ -8,7 +8,7 @@ import torch
 from tests.conftest import span
 from train import features as features_module
 from train import tokenizer as tokenizers
-from train.features import Collator, dataset, hide_words, read_windows
+from train.features import Collator, dataset, hidden_words, hide_words, read_windows
 from train.model import IGNORE
 from train.selfcheck import check
 from waqia import read_records
@@ -123,16 +123,44 @@ def test_windows_are_cut_anew_for_other_labels_or_settings(row, tokenizer, label
 def test_hidden_words_are_hidden_whole():
     ids = torch.arange(10, 22).view(2, 6)
     starts, ends = torch.tensor([[1, 3, 4], [1, 2, 0]]), torch.tensor([[3, 4, 5], [2, 5, 0]])
-    hidden = hide_words(ids, starts, ends, 4, 1.0)
+    hidden = hide_words(ids, starts, ends, 4, torch.ones(2, 3, dtype=torch.long))
     assert hidden.tolist() == [[10, 4, 4, 4, 4, 15], [16, 4, 4, 4, 4, 21]]
-    torch.manual_seed(0)
-    words = torch.stack([hide_words(ids, starts, ends, 4, 0.5) == 4 for _ in range(400)])
+    keys = [[(7, epoch, 0), (7, epoch, 1)] for epoch in range(400)]
+    words = torch.stack([hide_words(ids, starts, ends, 4, hidden_words(key, 3, 0.5)) == 4 for key in keys])
     assert torch.equal(words[:, 0, 1], words[:, 0, 2])
     assert 0.4 < words[:, 0, 1].float().mean() < 0.6
 
 
 def test_a_collator_hides_words_only_where_asked(row, tokenizer, labels):
     (window,), _ = features(row, tokenizer, labels)
-    plain, hidden = Collator(0)([window])["input_ids"], Collator(0, 4, 1.0)([window])["input_ids"]
+    plain, hidden = Collator(0)([window])["input_ids"], Collator(0, 4, 1.0)([{**window, "window": 3, "epoch": 0}])["input_ids"]
     assert plain[0].tolist() == window["ids"]
     assert set(hidden[0, 1:-1].tolist()) == {4}
+
+
+def test_hidden_words_follow_from_seed_epoch_and_window_alone(row, tokenizer, labels):
+    (window,), _ = features(row, tokenizer, labels)
+    long = features({**row, "text": row["text"] + " كلمة أخرى" * 30}, tokenizer, labels)[0][0]
+    collate = Collator(0, 4, 0.5, 7)
+
+    def ids(epoch, number, *beside):
+        batch = collate([{**one, "window": n, "epoch": epoch} for n, one in ((number, window), *beside)])
+        return batch["input_ids"][0, : window["length"]].tolist()
+
+    first = ids(0, 3)
+    torch.manual_seed(9)
+    assert ids(0, 3) == first == ids(0, 3, (5, long))
+    assert len({tuple(ids(epoch, number)) for epoch in range(4) for number in range(4)}) > 8
+
+
+def test_windows_with_a_flipped_bit_are_cut_again(row, tokenizer, labels, tmp_path, caplog):
+    records = [parse_record(row, labels, "x")]
+    first, _ = dataset(records, tokenizer, labels, WIDE, tmp_path)
+    kept = first.to_list()
+    (arrow,) = tmp_path.glob("*/*.arrow")
+    data = bytearray(arrow.read_bytes())
+    data[len(data) // 2] ^= 16
+    arrow.write_bytes(data)
+    again, _ = dataset(records, tokenizer, labels, WIDE, tmp_path)
+    assert again.to_list() == kept
+    assert "is not whole" in caplog.text

@@ -1,11 +1,11 @@
 """What each part of a training run is worth: python -m train.experiments.ablation PLAN [--out FILE.json]
 
-PLAN is a YAML file such as configs/experiments/ablation.yaml: a `base` configuration, `gold` (one of its dev files), `seeds`, and `variants`, each a
-name with the keys of the configuration that it changes. Every variant is fine-tuned with every seed (runs that are there are not made
-again), and its figures on gold are set beside those of the first variant: means over seeds with 95 % intervals, from a bootstrap over
-documents of the counts of all seeds together, and whether the data can tell them apart, as in eval.compare. One variant alone, without
-changes, gives the figures of a configuration over seeds. Thresholds are fitted on the dev files as in any run, gold among them, for all
-variants alike.
+PLAN is a YAML file such as configs/experiments/ablation.yaml: a `base` configuration, `gold` (one of its dev files), `seeds`, and
+`variants`, each a name with the keys of the configuration that it changes. Every variant is fine-tuned with every seed (runs that are
+there are not made again), and its figures on gold are set beside those of the first variant: means over seeds with 95 % intervals, from a
+bootstrap over documents of the counts of all seeds together, and whether the data can tell them apart, as in eval.compare. One variant
+alone, without changes, gives the figures of a configuration over seeds. Thresholds are fitted on the dev files as in any run, gold among
+them, for all variants alike.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ DEV = 0.1  # share of the documents that thresholds and temperatures are fitted 
 
 def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet, config_path: Path = CONFIG) -> list[dict[str, Any]]:
     """Train and predict; takes minutes and torch."""
-    from train.finetune import predictions  # and with it torch
-    from train.run import Run
+    from train.run import Run  # and with it torch
+    from train.training import predictions
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -37,11 +37,12 @@ from transformers import BertForMaskedLM, DataCollatorForLanguageModeling, PreTr
 from eval.score.command import run
 from train.config import FinetuneConfig, RandomEncoder, load_config
 from train.features import Collator, read_windows
-from train.finetune import optimizer
+from train.pretrain.config import PretrainConfig
 from train.pretrain.corpus import Corpus
-from train.pretrain.pretraining import MaskedLanguageModel, PretrainConfig, Pretraining, load_encoder
+from train.pretrain.pretraining import MaskedLanguageModel, Pretraining, load_encoder
 from train.run import bert_config, build_model, window_settings
 from train.run import load_encoder as load_finetuned
+from train.training import optimizer
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model.align import Reach
@@ -82,7 +83,7 @@ def pretraining(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[dict[str,
     """One step of the stock road and of ours, and the weights of a model's layers."""
     shape, texts = config.encoder, [json.loads(line)["text"] for line in TEXTS.read_text("utf-8").splitlines()]
     if not isinstance(shape, RandomEncoder):
-        raise ConfigError(f"{config.name}: `encoder` must be a shape here, so that both roads start alike; take configs/waqia-mini/pretrain.yaml")
+        raise ConfigError(f"{config.name}: `encoder` must be a shape, so that both roads start alike; see configs/waqia-mini/pretrain.yaml")
     stock = BertForMaskedLM(bert_config(shape, tokenizer))
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", mask_token="[MASK]", cls_token="[CLS]", sep_token="[SEP]")
     collate = DataCollatorForLanguageModeling(fast, mlm_probability=config.masking.rate)

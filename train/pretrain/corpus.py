@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tokenizers import Tokenizer
 
+from train.checkpoints import file_is_whole, seal_file
 from train.config import Count, Part
 from waqia.errors import ConfigError, RecordError
 
@@ -67,6 +68,13 @@ class Corpus:
             epoch += 1
 
 
+def check_sources(config: CorpusConfig) -> None:
+    """ConfigError where a file is not there."""
+    for source in config.sources:
+        if not source.path.is_file():
+            raise ConfigError(f"{source.path}: no such file; name existing .jsonl or text files (also .xz, .gz, .zst) under corpus.sources")
+
+
 def documents(source: TextSource) -> Iterator[str]:
     """The texts of a source, those of `where` only; RecordError names the line that cannot be read."""
     plain = source.path.suffix if source.path.suffix not in {".xz", ".gz", ".zst"} else Path(source.path.stem).suffix
@@ -103,12 +111,12 @@ def distinct(sources: Sequence[TextSource]) -> list[list[str]]:
 def pack(config: CorpusConfig, tokenizer: Tokenizer, cache: Path) -> Corpus:
     """Tokenise and pack the documents, or take them from the cache, which is named by its contents."""
     path = cache / f"{_fingerprint(config, tokenizer)}.npz"
-    if not path.exists():
+    if not file_is_whole(path):
         cache.mkdir(parents=True, exist_ok=True)
         packed = _pack(config, tokenizer)
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **packed)
-        partial.rename(path)
+        seal_file(partial, path)
     with np.load(path) as stored:
         sources = tuple(stored[f"source{n}"] for n in range(len(config.sources)))
         return Corpus(sources, stored["held_out"], sum(rows.size for rows in sources))
@@ -147,8 +155,6 @@ def _fingerprint(config: CorpusConfig, tokenizer: Tokenizer) -> str:
 
 
 def _open(path: Path) -> IO[Any]:
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; name existing .jsonl or text files (also .xz, .gz, .zst) under corpus.sources")
     if path.suffix == ".xz":
         return lzma.open(path, "rb")
     if path.suffix == ".gz":

@@ -11,77 +11,33 @@ import json
 import logging
 import math
 import shutil
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from pydantic import Field
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from transformers import AutoModel, AutoTokenizer, BertModel
 
 from train import tokenizer as tokenizers
-from train.checkpoints import newest_valid, seal
-from train.config import Count, Part, Positive, RandomEncoder, Share, config_path, load_config
-from train.pretrain.corpus import Corpus, CorpusConfig, Rows, distinct, pack
+from train.checkpoints import file_is_whole, newest_valid, seal, seal_file
+from train.pretrain.config import Optimisation, PretrainConfig
+from train.pretrain.corpus import Corpus, Rows, distinct, pack
 from train.pretrain.start import mimetic
-from train.run import bert_config
+from train.run import bert_config, is_joint, load_joint
 from waqia.errors import ConfigError
 
 log = logging.getLogger("train.pretrain")
 
 Item = TypeVar("Item")
-
-
-class Masking(Part):
-    """Whole words are masked until `rate` of a row's tokens are; of these 80 % become [MASK], 10 % a random token, 10 % stay."""
-
-    rate: Share
-
-
-class Optimisation(Part):
-    """Warm-up, constant rate, then a linear decay over the last `decay` of all tokens; until it begins `tokens` may be changed.
-
-    `muon` (Jordan et al. 2024) takes the matrices of the layers, its updates scaled to the size of AdamW's so that one rate serves both;
-    all else is AdamW's.
-    """
-
-    tokens: Count
-    batch_rows: Count
-    micro_batch_rows: Count
-    optimizer: Literal["adamw", "muon"]
-    learning_rate: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
-    warmup_tokens: Annotated[int, Field(ge=0)]
-    decay: Share
-    max_grad_norm: Positive
-    precision: Literal["fp32", "bf16"]
-    attention: Literal["eager", "sdpa"]
-    compile: bool
-
-
-class PretrainConfig(Part):
-    """A pretraining run, whole."""
-
-    name: str
-    output: Path
-    seed: int
-    encoder: str | RandomEncoder
-    start: Literal["random", "mimetic"]  # of an encoder from scratch, see train.pretrain.start
-    corpus: CorpusConfig
-    masking: Masking
-    optimisation: Optimisation
-    log_steps: Count
-    checkpoint_seconds: Positive
 
 
 class MaskedLanguageModel(nn.Module):
@@ -142,9 +98,8 @@ class Batch:
         return part
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def pretrain(config: PretrainConfig) -> None:
     """Tokenizer, corpus, model, training, encoder."""
-    config = load_config(PretrainConfig, config_path(sys.argv[1:] if argv is None else argv))
     precision = "bf16" if config.optimisation.precision == "bf16" else "no"
     accelerator = Accelerator(mixed_precision=precision, cpu=not torch.cuda.is_available())
     rows, processes = config.optimisation.batch_rows, accelerator.num_processes
@@ -175,6 +130,7 @@ class Pretraining:
         self.special = np.zeros(len(self.continues), bool)
         self.special[[vocabulary[token] for token in tokenizers.SPECIAL]] = True
         self.raw_model = model
+        self.key = fingerprint(config, tokenizer, corpus, model.encoder)
         self.model, *self.optimizers = accelerator.prepare(model, *optimizers(model, config.optimisation))
         if config.optimisation.compile:
             self.model = torch.compile(self.model, dynamic=True)
@@ -288,14 +244,14 @@ class Pretraining:
         kept = [optimizer.state_dict() for optimizer in self.optimizers]
         state = {"model": self.raw_model.state_dict(), "optimizers": kept, "step": self.step}
         torch.save(state, folder / "state.pt")
-        seal(folder, config_hash(self.config))
+        seal(folder, self.key)
         for old in self.config.output.glob("checkpoint-*"):
             if old != folder:
                 shutil.rmtree(old)
 
     def resume(self) -> None:
         """Take up the newest whole checkpoint, if there is one."""
-        newest = newest_valid(self.config.output, config_hash(self.config))
+        newest = newest_valid(self.config.output, self.key)
         if newest is not None:
             state = torch.load(Path(newest) / "state.pt", map_location=self.accelerator.device, weights_only=True)
             self.raw_model.load_state_dict(state["model"])
@@ -328,11 +284,11 @@ def load_tokenizer(config: PretrainConfig) -> Tokenizer:
         own = Path(config.encoder) / "tokenizer.json"
         return Tokenizer.from_file(str(own)) if own.is_file() else tokenizers.from_hub(AutoTokenizer.from_pretrained(config.encoder))
     path = config.output / "tokenizer.json"
-    if not path.is_file():
+    if not file_is_whole(path):
         texts = (text for source in distinct(config.corpus.sources) for text in source)
         partial = path.with_suffix(".partial.json")
         tokenizers.train(texts, config.encoder.vocabulary).save(str(partial))
-        partial.rename(path)  # whole, or not there: learning it again would give another vocabulary
+        seal_file(partial, path)  # learning it again would give another vocabulary
     return Tokenizer.from_file(str(path))
 
 
@@ -341,6 +297,8 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
     attention = config.optimisation.attention
     none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     if isinstance(config.encoder, str):
+        if is_joint(config.encoder):
+            return load_joint(config.encoder, attention, 0.0).encoder
         options = {"dtype": torch.float32, "attn_implementation": attention, "add_pooling_layer": False}
         return AutoModel.from_pretrained(config.encoder, **options, **none)
     scale = 0.02 if config.start == "random" else 0.64 / config.encoder.width**0.5
@@ -379,8 +337,18 @@ def optimizers(model: MaskedLanguageModel, o: Optimisation) -> list[torch.optim.
     return [adamw, torch.optim.Muon(matrices, lr=o.learning_rate, weight_decay=o.weight_decay, adjust_lr_fn="match_rms_adamw")]
 
 
-def config_hash(config: PretrainConfig) -> str:
-    """A fingerprint of all that decides a step's result; how long to train and what to log may change between two starts."""
+def fingerprint(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus, encoder: nn.Module) -> str:
+    """A digest of all that decides a step's result; how long to train and what to log may change between two starts.
+
+    The configuration, the vocabulary, the rows (and so the files), and of an encoder to go on from its weights.
+    """
     free = {"output": True, "log_steps": True, "checkpoint_seconds": True, "optimisation": {"tokens"}}
     fixed = config.model_dump(mode="json", exclude=free)
-    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode())
+    digest.update(tokenizer.to_str().encode("utf-8", "replace"))
+    for rows in (*corpus.sources, corpus.held_out):
+        digest.update(np.ascontiguousarray(rows))
+    start = encoder.state_dict() if isinstance(config.encoder, str) else {}  # else the seed says it
+    for name, tensor in start.items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

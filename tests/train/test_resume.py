@@ -1,0 +1,215 @@
+"""A fine-tuning killed anywhere and started again ends with the very weights of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import torch
+import yaml
+
+from tests.train.test_finetune import configure, lend_vocabulary
+from train import finetune, training
+from train import tokenizer as tokenizers
+from train.checkpoints import replace_folder, restore, seal_file
+from train.run import Run
+from waqia import ConfigError, LabelSet, read_records
+
+EPOCH = 6  # steps: 24 windows in batches of 4
+
+
+class KilledError(Exception):
+    """Stands for kill -9 in the middle of a run."""
+
+
+def short(root, folder, change=lambda data: None):
+    """Three epochs of 24 passages of one window each, words hidden and dropout on, a checkpoint every four steps."""
+    lines = (root / "data/dev.jsonl").read_text("utf-8").splitlines()
+    folder.mkdir(exist_ok=True)
+    few = sorted(lines, key=lambda line: len(json.loads(line)["text"]))[:24]
+    (folder / "train.jsonl").write_text("\n".join(few), "utf-8")
+
+    def settings(data):
+        data["train_files"] = [{"path": str(folder / "train.jsonl"), "repeat": 1}]
+        data["dev_files"] = [str(folder / "train.jsonl")]
+        data["training"] |= {"epochs": 3, "batch_windows": 4, "hidden_words": 0.3, "save_steps": 4}
+        change(data)
+
+    return configure(root, folder, settings)
+
+
+def weights(folder):
+    return Run.load(folder / "run").model.state_dict()
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def whole(root, tmp_path_factory):
+    """A run that was left alone."""
+    folder = tmp_path_factory.mktemp("whole")
+    finetune.main([str(short(root, folder))])
+    return folder
+
+
+def killed(config, step, where):
+    """Start a run and end it at a step: before the next one, or during the save that follows."""
+
+    class Stop(training.TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == step and where == "step":
+                raise KilledError
+
+    class HalfSaved(training.SealCheckpoints):
+        def on_save(self, args, state, control, **_):
+            if state.global_step == step and where == "save":
+                raise KilledError  # all its files are there, its manifest is not
+            super().on_save(args, state, control)
+
+    build = training.build_trainer
+
+    def stopping(*args):
+        trainer = build(*args)
+        trainer.add_callback(Stop())
+        return trainer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "build_trainer", stopping)
+        patch.setattr(training, "SealCheckpoints", HalfSaved)
+        with pytest.raises(KilledError):
+            finetune.main([str(config)])
+
+
+@pytest.mark.parametrize(
+    ("step", "where", "saves"),
+    [(5, "step", 4), (9, "step", 4), (17, "step", 4), (EPOCH + 1, "step", EPOCH), (2 * EPOCH + 2, "step", EPOCH), (8, "save", 4)],
+    ids=["epoch 1", "epoch 2", "epoch 3", "after a boundary", "after the second boundary", "during a save"],
+)
+def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path, whole, step, where, saves):
+    config = short(root, tmp_path / "cut", lambda data: data["training"].update(save_steps=saves))
+    lend_vocabulary(whole / "run", tmp_path / "cut/run")
+    killed(config, step, where)
+    assert not (tmp_path / "cut/run").exists()
+    finetune.main([str(config)])
+    assert same(weights(whole), weights(tmp_path / "cut"))
+
+
+def test_a_run_killed_twice_with_accumulated_steps_goes_on_to_the_same_weights(root, tmp_path):
+    def accumulated(data):
+        data["training"] |= {"batch_windows": 2, "accumulation": 2, "save_steps": 3}
+
+    a, b = short(root, tmp_path / "a", accumulated), short(root, tmp_path / "b", accumulated)
+    finetune.main([str(a)])
+    lend_vocabulary(tmp_path / "a/run", tmp_path / "b/run")
+    killed(b, 5, "step")
+    killed(b, 10, "step")
+    finetune.main([str(b)])
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def start(root, config, processes):
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, *launcher, "-m", "train.finetune", str(config)]
+    return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_killed_by_the_system_go_on_to_the_same_weights(root, tmp_path, processes):
+    longer = {"epochs": 8, "save_steps": 7}
+    a, b = (short(root, tmp_path / name, lambda data: data["training"].update(longer)) for name in "ab")
+    alone = start(root, a, processes)
+    alone.communicate(timeout=200)
+    assert alone.returncode == 0
+    lend_vocabulary(tmp_path / "a/run", tmp_path / "b/run")
+    process, deadline = start(root, b, processes), time.monotonic() + 100
+    while not list((tmp_path / "b/run-checkpoints").glob("checkpoint-*/manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for one in [*psutil.Process(process.pid).children(recursive=True), process]:  # torchrun's workers are no group of its own
+        one.kill()
+    process.communicate()
+    assert not (tmp_path / "b/run").exists()
+    again = start(root, b, processes)
+    _, said = again.communicate(timeout=200)
+    assert again.returncode == 0, said
+    assert "going on from" in said
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def turned(root, path):
+    """The label set with its types in another order: the same names, other outputs."""
+    data = LabelSet.load(root / "configs/labels/incidents.yaml").to_dict()
+    data["incident_types"] = dict(reversed(data["incident_types"].items()))
+    path.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
+
+
+@pytest.mark.parametrize("what", ["label set", "vocabulary", "data", "seed"])
+def test_a_checkpoint_of_other_labels_vocabulary_data_or_settings_is_refused(root, tmp_path, what):
+    own = tmp_path / "labels.json"
+    own.write_text(json.dumps(LabelSet.load(root / "configs/labels/incidents.yaml").to_dict(), ensure_ascii=False), "utf-8")
+    config = short(root, tmp_path / "cut", lambda data: data.update(label_set=str(own)))
+    killed(config, 5, "step")
+    if what == "label set":
+        turned(root, own)
+    if what == "vocabulary":
+        texts = [record.text for record in read_records(root / "data/dev.jsonl", LabelSet.load(own))]
+        tokenizers.train(texts, 1500).save(str(tmp_path / "other.json"))
+        seal_file(tmp_path / "other.json", tmp_path / "cut/run-checkpoints/tokenizer.json")
+    if what == "data":
+        path = tmp_path / "cut/train.jsonl"
+        path.write_text("\n".join(path.read_text("utf-8").splitlines()[::-1]), "utf-8")
+    if what == "seed":
+        data = yaml.safe_load(config.read_text("utf-8"))
+        config.write_text(yaml.safe_dump({**data, "seed": 8}), "utf-8")
+    with pytest.raises(ConfigError, match="was made with another configuration, label set"):
+        finetune.main([str(config)])
+
+
+def test_a_vocabulary_cut_by_a_kill_is_learnt_again(root, tmp_path):
+    config = short(root, tmp_path / "run-one", lambda data: data["training"].update(epochs=1))
+    folder = tmp_path / "run-one/run-checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "tokenizer.json").write_text('{"version": "1.0", "trunc', "utf-8")
+    finetune.main([str(config)])
+    assert (tmp_path / "run-one/run/model.safetensors").is_file()
+
+
+def test_a_finished_run_started_again_says_so_and_stops_unless_again(root, tmp_path, whole, caplog):
+    config, run = whole / "config.yaml", whole / "run"
+    before = (run / "model.safetensors").stat().st_mtime_ns
+    with caplog.at_level("INFO"):
+        finetune.main([str(config)])
+    assert "nothing to do" in caplog.text
+    assert (run / "model.safetensors").stat().st_mtime_ns == before
+    other = yaml.safe_load(config.read_text("utf-8")) | {"seed": 9}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(other), "utf-8")
+    with pytest.raises(ConfigError, match="a finished run that differs in seed"):
+        finetune.main([str(tmp_path / "other.yaml")])
+
+
+def test_again_replaces_a_finished_run_whole(root, tmp_path):
+    config = short(root, tmp_path, lambda data: data["training"].update(epochs=1))
+    finetune.main([str(config)])
+    (tmp_path / "run/old").write_text("left from before")
+    finetune.main([str(config), "--again"])
+    assert not (tmp_path / "run/old").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "train.jsonl", "run", "windows"}
+
+
+def test_a_run_killed_while_it_takes_its_place_is_found_again(tmp_path):
+    (tmp_path / "run.replaced").mkdir()
+    (tmp_path / "run.replaced/kept").write_text("old")
+    restore(tmp_path / "run")
+    assert (tmp_path / "run/kept").read_text() == "old"
+    (tmp_path / "new").mkdir()
+    replace_folder(tmp_path / "new", tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert list((tmp_path / "run").iterdir()) == []
