@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waqia import RecordError
-from waqia.arabic import MARKS, sentence_starts
+from waqia.arabic import ISOLATED, MARKS, sentence_starts
 from waqia.model import artefact
 from waqia.model.windows import WindowSettings, split
 from waqia.records import dump_row, parse_line, parse_record
@@ -56,7 +56,7 @@ def proved(text: str, chosen: WindowSettings) -> None:
 
 def hidden(text: str, place: int) -> bool:
     """Whether a dot or star stands in a run of such before a tatweel."""
-    plain = unicodedata.normalize("NFKC", text[place:])
+    plain = unicodedata.normalize("NFKC", re.sub(f"[{ISOLATED}]", "", text[place:]))
     return re.match(r"[.*]+\u0640", plain) is not None
 
 
