@@ -39,3 +39,8 @@ def __getattr__(name: str) -> Any:
 
         return Reader
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All that there is, what has not been asked for yet too."""
+    return sorted({*globals(), *__all__})

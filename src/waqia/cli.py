@@ -24,7 +24,8 @@ from waqia.records import dump_row
 from waqia.schema import Incident, Participant, Reading
 
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
-_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")  # a text must not steer the terminal
+# What a text, a file name or a message could steer a terminal with: control characters, and marks that turn the order of a line around.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 CONTEXT = 30  # characters shown on either side of a trigger
 
 
@@ -34,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.command == "read" and args.format == "html" and len(args.paths) > 1:
         parser.error("--format html makes one page: give one PATH")
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    _open_standard_files()
+    logging.basicConfig(level=logging.INFO, handlers=[_Log()])
     try:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         if args.command in labelling.NAMES:
             return labelling.run(args)
         workers = args.command == "batch" and args.ray is not None  # processes that have a core each
@@ -45,16 +47,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader = Reader.load(args.artefact, backend=args.backend, threads=threads)
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has gone: end quietly
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone: end quietly
         return 1
     except OSError as error:
-        print(f"{error.filename or ''}: {error.strerror}", file=sys.stderr)
-        return 2
+        _say(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        return 2 if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)) else 1
     except KeyboardInterrupt:
         return 130
+
+
+def _open_standard_files() -> None:
+    """Give a closed standard input, output or error to /dev/null: the next file opened would take its number, and its messages."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+class _Log(logging.Handler):
+    """Messages on standard error, where there is one, without what could steer a terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message."""
+        _say(record.getMessage())
+
+
+def _say(message: str) -> None:
+    if sys.stderr is not None:
+        print(*(_flat(line) for line in message.split("\n")), sep="\n", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text file, or - for standard input")
     read.add_argument("--format", choices=("text", "json", "html"), default="text", help="(default: %(default)s)")
     many = commands.add_parser("batch", help="read every row of a JSONL file; killed runs go on where they stopped")
-    many.add_argument("source", metavar="IN", help="JSONL with id and text; other fields are carried along")
-    many.add_argument("target", metavar="OUT", help="JSONL to write")
+    many.add_argument("source", metavar="IN", help="JSONL with id and text, - for standard input; other fields are carried along")
+    many.add_argument("target", metavar="OUT", help="JSONL to write, - for standard output")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     labelling.register(commands)
     for command in (read, many):
@@ -77,18 +101,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read(args: argparse.Namespace, reader: Reader) -> int:
+    if sys.stdout is None:
+        raise ConfigError("standard output is closed; send it to a file")
     code = 0
     for path in args.paths:
         try:
             text = _text(path)
         except (RecordError, OSError) as error:
-            message = str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}"
-            print(message, file=sys.stderr)
+            _say(str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}")
             code = 3
             continue
         reading = reader.read(text)
         if reading.error is not None:
-            print(f"{path}: {reading.error}", file=sys.stderr)
+            _say(f"{path}: {reading.error}")
             code = max(code, 1)
         sys.stdout.write(_shown(args.format, "" if path == "-" else path, text, reading, reader.labels))
     sys.stdout.flush()
@@ -96,6 +121,8 @@ def _read(args: argparse.Namespace, reader: Reader) -> int:
 
 
 def _text(path: str) -> str:
+    if path == "-" and sys.stdin is None:
+        raise RecordError("-: standard input is closed; give a file, or send the text to it")
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     try:
         return raw.decode("utf-8")
@@ -105,9 +132,10 @@ def _text(path: str) -> str:
 
 def _shown(form: str, path: str, text: str, reading: Reading, labels: LabelSet) -> str:
     if form == "json":
-        return dump_row({"path": path or "-", **reading.to_dict()}) + "\n"
+        return batch.escape_controls(dump_row({"path": path or "-", **reading.to_dict()})) + "\n"
     if form == "html":
-        return html.page(text, reading, labels, title=Path(path).name)
+        page = html.page(text, reading, labels, title=Path(path).name)
+        return "\n".join(map(_flat, page.split("\n"))) if sys.stdout.isatty() else page
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     lines = "\n".join(_lines(path or "-", text, reading, labels))
     return (lines if colour else lines.replace(BOLD, "").replace(DIM, "").replace(PLAIN, "")) + "\n"
@@ -115,7 +143,8 @@ def _shown(form: str, path: str, text: str, reading: Reading, labels: LabelSet) 
 
 def _lines(path: str, text: str, reading: Reading, labels: LabelSet) -> Iterator[str]:
     windows = f"{reading.windows} window{'s' if reading.windows != 1 else ''}"
-    yield f"{BOLD}{path}{PLAIN}: {len(reading.incidents)} incidents in {windows}" + (f"; error: {reading.error}" if reading.error else "")
+    error = f"; error: {_flat(reading.error)}" if reading.error else ""
+    yield f"{BOLD}{_flat(path)}{PLAIN}: {len(reading.incidents)} incidents in {windows}{error}"
     for number, incident in enumerate(reading.incidents, 1):
         yield from ("", *_incident(number, incident, text, labels))
 
@@ -141,10 +170,11 @@ def _flat(text: str) -> str:
 
 def _batch(args: argparse.Namespace, reader: Reader) -> int:
     if args.ray is None:
-        outcome = batch.run(Path(args.source), Path(args.target), reader)
+        terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
+        outcome = batch.run(args.source, args.target, reader, terminal=terminal)
     else:
         outcome = _ray_run()(args.source, args.target, reader, workers=args.ray)
-    print(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}), file=sys.stderr)
+    _say(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}))
     return 3 if outcome.errors else 0
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
-from waqia.errors import ConfigError
+import waqia
+from waqia.errors import ArtefactError, ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
+from waqia.model.backends import MOST_THREADS
 from waqia.model.pipeline import Model, cut_texts, read_texts, read_windows
 from waqia.model.windows import Window
 from waqia.schema import Reading
@@ -23,6 +30,7 @@ class Reader:
 
     def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None) -> None:
         self._folder, self._backend, self._threads = loaded.folder, backend, threads
+        self._digest, self._process, self._opening = loaded.digest, os.getpid(), Lock()
         opened = loaded.open(backend, threads)
         self._model = Model(loaded.model, opened, loaded.tokenizer, loaded.labels, loaded.windows, loaded.calibration)
 
@@ -34,8 +42,8 @@ class Reader:
         `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. ArtefactError names what is
         missing, changed or of another version, ConfigError a backend that is unknown or not installed.
         """
-        if threads is not None and threads < 1:
-            raise ConfigError(f"threads is {threads}, expected at least 1, or None for the backend's own choice")
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise ConfigError(f"threads is {threads}, expected 1 to {MOST_THREADS}, or None for the backend's own choice")
         return cls(artefact.load(artefact.DEFAULT if path is None else path), backend, threads)
 
     @property
@@ -48,12 +56,22 @@ class Reader:
         """The name of the model that the readings carry."""
         return self._model.name
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """All that readings depend on besides the text; outputs of readers with equal identities can be mixed."""
+        return {
+            "artefact": self._digest,
+            "model": self.model,
+            "backend": f"{self._backend} {import_module(self._backend).__version__}",
+            "waqia": waqia.__version__,
+        }
+
     def read(self, text: str) -> Reading:
         """Read one text, however long; offsets index `text` as given, in code points. What cannot be read gives `error`, no exception."""
         try:
             if not isinstance(text, str):
                 raise TypeError(f"found {type(text).__name__}, expected str")
-            return read_texts([text], self._model)[0]
+            return read_texts([text], self._here())[0]
         except Exception as error:  # one bad text must never stop a job that reads millions
             return self._failed(error)
 
@@ -61,8 +79,14 @@ class Reader:
         """Read a stream of texts, one Reading each in the same order, looking a bounded number of texts ahead.
 
         Texts are taken in groups of at most LOOK_AHEAD, always from the caller's thread; while the model reads one group, another thread
-        tokenises the next.
+        tokenises the next. TypeError for one text, which would be read letter by letter.
         """
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"read_many takes many texts, found one {type(texts).__name__}; use read(text), or read_many([text])")
+        self._here()
+        return self._stream(texts)
+
+    def _stream(self, texts: Iterable[str]) -> Iterator[Reading]:
         with ThreadPoolExecutor(1, "waqia-tokenise") as thread:
             group: list[str] = []
             windows = thread.submit(cut_texts, group, self._model)
@@ -70,6 +94,22 @@ class Reader:
                 ahead = thread.submit(cut_texts, following, self._model)
                 yield from self._group(group, windows)
                 group, windows = following, ahead
+
+    def _here(self) -> Model:
+        """The model, opened again in a process forked from the one that loaded it: a fork has the runtime's memory, not its threads."""
+        if self._process != os.getpid():
+            with self._opening:
+                if self._process != os.getpid():
+                    before = self._model
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(before.backend))  # closing it would wait for threads that are not here
+                    self._model = replace(before, backend=self._same(artefact.load(self._folder)).open(self._backend, self._threads))
+                    self._process = os.getpid()
+        return self._model
+
+    def _same(self, loaded: artefact.Artefact) -> artefact.Artefact:
+        if loaded.digest != self._digest:
+            raise ArtefactError(f"{self._folder}: has changed since it was loaded; load it again")
+        return loaded
 
     def _group(self, texts: list[str], windows: Future[list[list[Window]]]) -> list[Reading]:
         try:
@@ -83,11 +123,14 @@ class Reader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         packaged = self._folder.parent == artefact.PACKAGED  # which another machine may have elsewhere
-        return _reload, (self._folder.name if packaged else self._folder, self._backend, self._threads)
+        return _reload, (self._folder.name if packaged else self._folder, self._backend, self._threads, self._digest)
 
 
-def _reload(folder: str | Path, backend: str, threads: int | None) -> Reader:
-    return Reader.load(folder, backend=backend, threads=threads)
+def _reload(folder: str | Path, backend: str, threads: int | None, digest: str) -> Reader:
+    reader = Reader.load(folder, backend=backend, threads=threads)
+    if reader._digest != digest:
+        raise ArtefactError(f"{reader._folder}: is another artefact than the one that was pickled; put the same on every machine")
+    return reader
 
 
 def _groups(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -124,6 +124,15 @@ class Reading:
     model: str = ""
     error: str | None = None
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Reading:
+        """The reading that `to_dict` gave, from its plain data (as JSON reads it back); RecordError where that has another form."""
+        try:
+            incidents = tuple(_incident(item) for item in data["incidents"])
+            return cls(**{**data, "incidents": incidents, "types": dict(data["types"])})
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise RecordError(f"no reading ({error!r}); expected what Reading.to_dict gives") from error
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `incidents` has the form of a record's."""
         return {
@@ -135,6 +144,15 @@ class Reading:
             "model": self.model,
             "error": self.error,
         }
+
+
+def _incident(data: Mapping[str, Any]) -> Incident:
+    participants = tuple(Participant(**_with_mentions(item)) for item in data["participants"])
+    return Incident(**{**_with_mentions(data), "trigger": Span(**data["trigger"]), "participants": participants})
+
+
+def _with_mentions(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "mentions": tuple(Span(**item) for item in data["mentions"])} if data.get("mentions") is not None else dict(data)
 
 
 def _score(score: float | None) -> dict[str, float]:

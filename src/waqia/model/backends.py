@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 BACKENDS = ("onnxruntime", "openvino")
+MOST_THREADS = 256  # a runtime asked for far more never answers
 GRAPHS = ("encode.onnx", "participants.onnx")
 SLOW = ["SkipLayerNormFusion"]  # ONNX Runtime's fused kernel takes five times as long as the Add and the LayerNormalization it replaces
 
@@ -38,6 +42,8 @@ class OnnxBackend:
     @classmethod
     def open(cls, graphs: Path | Mapping[str, bytes], threads: int | None = None) -> OnnxBackend:
         """Open the graphs; ArtefactError if ONNX Runtime refuses them."""
+        # From 1.32 on it writes a device id and reports usage, unless this stands before the first import; a user's own choice holds.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime  # takes a moment, and nothing but reading needs it
 
         options = onnxruntime.SessionOptions()
@@ -77,7 +83,8 @@ class OpenVinoBackend:
     def open(cls, graphs: Path | Mapping[str, bytes], threads: int | None = None) -> OpenVinoBackend:
         """Open the graphs; ConfigError where OpenVINO is not installed, ArtefactError if it refuses them."""
         try:
-            import openvino
+            with _without_openvino_telemetry():
+                import openvino
         except ImportError as error:
             raise ConfigError(
                 f"backend 'openvino' cannot be used ({error}); pip install 'waqia[openvino]', or take 'onnxruntime'"
@@ -119,6 +126,23 @@ def _source(graphs: Path | Mapping[str, bytes], name: str) -> str | bytes:
 
 def _where(graphs: Path | Mapping[str, bytes], name: str) -> str:
     return str(graphs / name) if isinstance(graphs, Path) else name
+
+
+@contextmanager
+def _without_openvino_telemetry() -> Iterator[None]:
+    """Import OpenVINO as if its telemetry package were not installed: it has its own stand-in for that case, and no other switch.
+
+    A user's own answer, the file that `opt_in_out` of that package writes, holds; so does what was imported before.
+    """
+    name = "openvino_telemetry"
+    if name in sys.modules or "openvino" in sys.modules or (Path.home() / "intel" / name).exists():
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
 
 
 def encode_inputs(batch: Batch) -> dict[str, Any]:
