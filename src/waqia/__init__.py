@@ -9,6 +9,7 @@ from waqia.records import read_records, write_records
 from waqia.schema import Incident, Participant, Reading, Record, Span
 
 if TYPE_CHECKING:
+    from waqia.formats.html import show
     from waqia.reader import Reader
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "WaqiaError",
     "codes",
     "read_records",
+    "show",
     "to_frame",
     "write_records",
 ]
@@ -33,11 +35,15 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`Reader`, when it is first asked for: numpy and the tokenizer take most of the time of an import."""
+    """`Reader` and `show`, when they are first asked for: numpy and the tokenizer take most of the time of an import."""
     if name == "Reader":
         from waqia.reader import Reader
 
         return Reader
+    if name == "show":
+        from waqia.formats.html import show
+
+        return show
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

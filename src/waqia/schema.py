@@ -145,6 +145,12 @@ class Reading:
             "error": self.error,
         }
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a card an incident; `waqia.show(text, reading)` shows the text with its spans too."""
+        from waqia.formats.html import fragment  # only notebooks ask
+
+        return fragment(self)
+
 
 def _incident(data: Mapping[str, Any]) -> Incident:
     participants = tuple(Participant(**_with_mentions(item)) for item in data["participants"])

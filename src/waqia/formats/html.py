@@ -32,6 +32,51 @@ def page(text: str, reading: Reading, labels: LabelSet, *, title: str) -> str:
     )
 
 
+def fragment(reading: Reading) -> str:
+    """The incidents of a reading without its text, as a piece of HTML with its own styles, right to left; everything is escaped.
+
+    Arabic names are those of the label set in the package; labels of another set are shown by their codes.
+    """
+    from waqia.frame import packaged_labels
+
+    labels = packaged_labels()
+    cards = []
+    for number, incident in enumerate(reading.incidents, 1):
+        kind = labels.incident_types.get(incident.type)
+        score = "" if incident.score is None else f" · {_percent(incident.score)}"
+        head = f"{number}. <b>{_escape(kind.ar if kind else incident.type)}</b> <code dir='ltr'>{_escape(incident.type)}</code>{score}"
+        rows: list[tuple[str, str, str | None]] = [(TRIGGER, incident.trigger.text, None)]
+        for p in incident.participants:
+            role = labels.roles.get(p.role)
+            rows.append((role.ar if role else p.role, p.text, p.sector))
+        lines = "".join(
+            f"<div>{_escape(name)}: <bdi>{_escape(text)}</bdi>{f' <code>{_escape(sector)}</code>' if sector else ''}</div>"
+            for name, text, sector in rows
+        )
+        cards.append(f'<div style="border:1px solid #8884;border-radius:6px;padding:6px 10px;margin:4px 0">{head}{lines}</div>')
+    return f'<div dir="rtl" lang="ar" style="text-align:right">{"".join(_notes(reading))}{"".join(cards)}</div>'
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A text with its reading, for a notebook: the whole page in a frame of its own, which no style outside reaches."""
+
+    text: str
+    reading: Reading
+    labels: LabelSet
+
+    def _repr_html_(self) -> str:
+        made = html.escape(page(self.text, self.reading, self.labels, title=""))
+        return f'<iframe srcdoc="{made}" sandbox style="width:100%;height:32em;border:0"></iframe>'
+
+
+def show(text: str, reading: Reading, labels: LabelSet | None = None) -> View:
+    """A text with its spans marked in place, as the last expression of a notebook's cell; `labels` default to those in the package."""
+    from waqia.frame import packaged_labels
+
+    return View(text, reading, packaged_labels() if labels is None else labels)
+
+
 @dataclass(frozen=True, slots=True)
 class _Mark:
     """A span of the text with the incident it belongs to; `name` is its CSS class, `tip` what it is called in Arabic."""
