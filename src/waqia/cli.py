@@ -14,6 +14,7 @@ from pathlib import Path
 
 import waqia
 from waqia import commands as labelling
+from waqia.bulk import files
 from waqia.bulk import jsonl as batch
 from waqia.errors import ConfigError, RecordError, WaqiaError
 from waqia.formats import html
@@ -88,8 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     read = commands.add_parser("read", help="read text files and show their incidents")
     read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text file, or - for standard input")
     read.add_argument("--format", choices=("text", "json", "html"), default="text", help="(default: %(default)s)")
-    many = commands.add_parser("batch", help="read every row of a JSONL file; killed runs go on where they stopped")
-    many.add_argument("source", metavar="IN", help="JSONL with id and text, - for standard input; other fields are carried along")
+    many = commands.add_parser("batch", help="read every row of a file; killed runs go on where they stopped")
+    many.add_argument("source", metavar="IN", help="JSONL, a JSON array, CSV, Parquet, a folder of texts; - for JSONL on standard input")
+    labelling.add_fields(many)
     many.add_argument("target", metavar="OUT", help="JSONL to write, - for standard output")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     labelling.register(commands)
@@ -171,7 +173,9 @@ def _flat(text: str) -> str:
 def _batch(args: argparse.Namespace, reader: Reader) -> int:
     if args.ray is None:
         terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
-        outcome = batch.run(args.source, args.target, reader, terminal=terminal)
+        named = {name: getattr(args, name) for name in ("id_field", "text_field", "date_field")}
+        with files.as_jsonl(args.source, args.target, **named) as source:
+            outcome = batch.run(source, args.target, reader, terminal=terminal)
     else:
         outcome = _ray_run()(args.source, args.target, reader, workers=args.ray)
     _say(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}))

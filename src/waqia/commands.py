@@ -29,7 +29,7 @@ def register(commands: Any) -> None:
     change.add_argument("source", metavar="IN", type=Path, help="a file or, of brat, a folder; with --prelabel whatever `batch` reads")
     change.add_argument("target", metavar="OUT", type=Path, help="a file or, for brat, a folder")
     change.add_argument("--from", dest="source_format", choices=convert.FORMATS, help="(default: as the file shows)")
-    change.add_argument("--to", dest="target_format", choices=convert.FORMATS, default="records", help="(default: %(default)s)")
+    change.add_argument("--to", dest="target_format", choices=convert.WRITTEN, default="records", help="(default: %(default)s)")
     change.add_argument("--prelabel", action="store_true", help="read the texts of IN and write the readings as pre-annotations")
     change.add_argument("--artefact", type=Path, help="artefact folder for --prelabel (default: the model in the package)")
     add_fields(change)

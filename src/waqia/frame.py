@@ -31,13 +31,7 @@ def to_frame(
     """
     if library not in LIBRARIES:
         raise ConfigError(f"library is {library!r}, expected one of {', '.join(LIBRARIES)}")
-    known = packaged_labels() if labels is None else labels
-    columns: dict[str, list[Any]] = {name: [] for name in _names(known)}
-    for place, reading in enumerate(readings):
-        name = reading.id if isinstance(reading, Record) else place if ids is None else ids[place]
-        for number, incident in enumerate(reading.incidents):
-            for key, value in _cells(name, number, incident, known):
-                columns[key].append(value)
+    columns = table(readings, packaged_labels() if labels is None else labels, ids=ids)
     try:
         if library == "polars":
             import polars
@@ -48,6 +42,17 @@ def to_frame(
         raise ConfigError(f"{library} cannot be used ({error}); pip install 'waqia[frame]' or {library}") from error
     frame = pandas.DataFrame(columns)
     return frame.astype(dict.fromkeys(("killed", "injured"), "Int64"))
+
+
+def table(readings: Iterable[Reading | Record], labels: LabelSet, *, ids: Sequence[Any] | None = None) -> dict[str, list[Any]]:
+    """The columns of `to_frame` by name, as lists."""
+    columns: dict[str, list[Any]] = {name: [] for name in _names(labels)}
+    for place, reading in enumerate(readings):
+        name = reading.id if isinstance(reading, Record) else place if ids is None else ids[place]
+        for number, incident in enumerate(reading.incidents):
+            for key, value in _cells(name, number, incident, labels):
+                columns[key].append(value)
+    return columns
 
 
 def _names(labels: LabelSet) -> Iterator[str]:

@@ -11,6 +11,7 @@ import lzma
 import pytest
 
 from waqia.bulk.files import as_jsonl, rows
+from waqia.cli import main
 from waqia.errors import RecordError
 
 
@@ -116,18 +117,29 @@ def test_csv_in_another_encoding_is_refused(tmp_path):
         list(rows(path))
 
 
-def test_rows_are_written_as_jsonl_beside_the_output(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("id,text\n1,قصف\n2\n", "utf-8")
-    made = as_jsonl(path, tmp_path / "out.jsonl", id_field=None, text_field=None, date_field=None)
-    lines = [json.loads(line) for line in made.read_text("utf-8").splitlines()]
-    assert made.name == "out.jsonl.input.jsonl"
-    assert lines[0] == {"id": "1", "text": "قصف"}
+def test_a_table_is_read_by_batch_and_a_faulty_row_keeps_its_place(tmp_path, capsys):
+    path, out = tmp_path / "a.csv", tmp_path / "out.jsonl"
+    path.write_text("n,body\n1,قصف مدفعي على إدلب\n2\n", "utf-8")
+    assert main(["batch", str(path), str(out), "--id-field", "n", "--text-field", "body"]) == 3
+    lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert (lines[0]["id"], lines[0]["error"], lines[0]["windows"]) == ("1", None, 1)
     assert (lines[1]["id"], lines[1]["text"]) == ("row 2", None)
-    assert "has 1 columns, expected 2" in lines[1]["fault"]
+    assert lines[1]["fault"] == f"{path}:3: has 1 columns, expected 2 as in the first row"
+    assert main(["batch", str(path), str(out), "--id-field", "n", "--text-field", "body"]) == 3
+    assert '"written": 0' in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_plain_jsonl_is_read_where_it_lies(tmp_path):
-    path = tmp_path / "a.jsonl"
+def test_batch_writes_an_array_as_a_stream(tmp_path, capfdbinary):
+    path = tmp_path / "a.json"
+    path.write_text('[{"id": 7, "text": "قصف مدفعي على إدلب"}]', "utf-8")
+    assert main(["batch", str(path), "-"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["id"] == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a", "a.txt"])
+def test_plain_jsonl_is_read_where_it_lies(tmp_path, name):
+    path = tmp_path / name
     path.write_text('{"id": "1", "text": "قصف"}\n', "utf-8")
-    assert as_jsonl(path, tmp_path / "out.jsonl", id_field=None, text_field=None, date_field=None) == path
+    with as_jsonl(str(path), str(tmp_path / "out.jsonl")) as source:
+        assert source == str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -82,3 +83,11 @@ def test_a_frame_has_a_row_an_incident(library, labels, row):
         "UAF",
     )
     assert (first["plover"], first["acled"]) == ("ASSAULT", "Violence against civilians/Attack")
+
+
+def test_incidents_are_written_as_a_table(records, tmp_path):
+    out = tmp_path / "out.csv"
+    assert main(["convert", str(records), str(out), "--to", "csv"]) == 0
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["id"], line["type"], line["initiator"], line["plover"]) == ("t-1", "armed_attack", "مسلحون", "ASSAULT")

@@ -11,7 +11,9 @@ import gzip
 import io
 import json
 import lzma
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -273,19 +275,41 @@ def _decoded(data: bytes, name: str) -> str:
         raise RecordError(f"{name}: byte {error.start} is no UTF-8; save the file as UTF-8") from error
 
 
-def as_jsonl(source: str | Path, target: Path, *, id_field: str | None, text_field: str | None, date_field: str | None) -> Path:
-    """`source` itself where it is plain JSONL with our field names, else its rows as JSONL beside `target`, in `TARGET.input.jsonl`.
+@contextmanager
+def as_jsonl(
+    source: str, target: str, *, id_field: str | None = None, text_field: str | None = None, date_field: str | None = None
+) -> Iterator[str]:
+    """The source itself where it is JSONL with our field names, or a stream, else a file with its rows as JSONL.
 
-    A row that cannot be read has null as its text and says why in `fault`, so that it keeps its place.
+    That file is `TARGET.input.jsonl`, made anew at each start, so that a job goes on where it stopped; beside a target that is a stream
+    it is temporary. A row that cannot be read has null as its text and says why in `fault`, so that it keeps its place.
     """
-    plain = _KINDS.get(Path(str(source)).suffix.lower()) == "jsonl" and not (id_field or text_field or date_field)
-    if plain or (str(source) != "-" and not Path(source).exists()):
-        return Path(source)
-    beside = target.with_name(f"{target.name}.input.jsonl")
-    partial = beside.with_name(f"{beside.name}.partial")
-    with partial.open("wb") as out:
-        for row in rows(source, id_field=id_field, text_field=text_field, date_field=date_field):
-            fields = row.fields if row.fault is None else {**row.fields, "text": None, "fault": row.fault}
-            out.write((dump_row(fields) + "\n").encode())
-    partial.replace(beside)
-    return beside
+    path = Path(source)
+    named = id_field or text_field or date_field
+    if not named and (source == "-" or not (path.is_file() or path.is_dir()) or _is_jsonl(path)):
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        stream = target == "-" or (os.path.exists(target) and not os.path.isfile(target))
+        beside = Path(folder) / "input.jsonl" if stream else Path(f"{target}.input.jsonl")
+        partial = beside.with_name(f"{beside.name}.partial")
+        with partial.open("wb") as out:
+            for row in rows(source, id_field=id_field, text_field=text_field, date_field=date_field):
+                fields = row.fields if row.fault is None else {**row.fields, "text": None, "fault": row.fault}
+                out.write((dump_row(fields) + "\n").encode())
+        partial.replace(beside)
+        yield str(beside)
+
+
+def _is_jsonl(path: Path) -> bool:
+    """By its name, or by its first letter where the name says nothing or less than that."""
+    if path.is_dir():
+        return False
+    kind = _KINDS.get(path.suffix.lower())
+    if kind == "jsonl" or (kind is not None and kind not in ("text", "json")) or path.suffix.lower() in _PACKED:
+        return kind == "jsonl"
+    with path.open("rb") as file:
+        begin = file.read(4096)
+    if kind is None and not begin.strip():
+        return True
+    return begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and (kind != "json" or b"\n{" in begin)

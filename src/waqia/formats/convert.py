@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 from waqia.errors import ConfigError, RecordError
 from waqia.formats import brat, conll, doccano, label_studio, prodigy, spacy_docbin
 from waqia.formats.graph import Remark
+from waqia.frame import table
 from waqia.labels import LabelSet
 from waqia.records import dump_row, each_row, prove, read_rows, write_records
 from waqia.schema import Record
 
 FORMATS = ("records", "label-studio", "doccano", "brat", "prodigy", "conll", "spacy")
+WRITTEN = (*FORMATS, "csv")  # a table of incidents is written, not read
 _CONLL = (".conll", ".iob", ".iob2", ".bio")
 
 
@@ -68,7 +71,7 @@ def read_file(path: Path, form: str, labels: LabelSet, *, unit: str | None = Non
 
 
 def write_file(path: Path, form: str, records: Sequence[Record], labels: LabelSet, *, prelabel: bool = False) -> list[Remark]:
-    """Write records in one of FORMATS (brat: a folder); the remarks list what could not be expressed."""
+    """Write records in one of WRITTEN (brat: a folder); the remarks list what could not be expressed."""
     if form == "records":
         write_records(path, records)
         return []
@@ -90,7 +93,19 @@ def write_file(path: Path, form: str, records: Sequence[Record], labels: LabelSe
         data, remarks = spacy_docbin.write(records, labels)
         path.write_bytes(data)
         return remarks
-    raise ConfigError(f"format {form!r} is unknown, expected one of {', '.join(FORMATS)}")
+    if form == "csv":
+        return _write_csv(path, records, labels)
+    raise ConfigError(f"format {form!r} is unknown, expected one of {', '.join(WRITTEN)}")
+
+
+def _write_csv(path: Path, records: Sequence[Record], labels: LabelSet) -> list[Remark]:
+    """A row an incident, as `waqia.to_frame` has them, with the mark by which Excel knows UTF-8."""
+    columns = table(records, labels)
+    with path.open("w", encoding="utf-8-sig", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return [Remark("text without incidents has no row", record.id) for record in records if not record.incidents]
 
 
 def _records(path: Path, labels: LabelSet) -> list[Record]:
