@@ -5,26 +5,26 @@ VENV := .venv
 RUN := OMP_WAIT_POLICY=PASSIVE MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824 HF_HUB_OFFLINE=1 $(VENV)/bin/python
 QUICK := runs/finetune-mini
 
-.PHONY: quickstart test lint report gate speed
+.PHONY: quickstart test fast lint report gate speed
 
-quickstart: $(VENV)/.installed  ## Fine-tune, export, score on data/test, and read an article with the result
-	$(RUN) -m train.finetune configs/waqia-mini/quickstart.yaml
-	$(RUN) -m train.export $(QUICK) $(QUICK)/artefact
-	rm -f $(QUICK)/test-predictions.jsonl
-	$(VENV)/bin/waqia batch data/test.jsonl $(QUICK)/test-predictions.jsonl --artefact $(QUICK)/artefact
-	$(RUN) -m eval.score data/test.jsonl $(QUICK)/test-predictions.jsonl --out $(QUICK)/test-scores.json
+quickstart: $(VENV)/.installed  ## Fine-tune, export, set it beside the shipped model and keywords on data/test, read an article with it
+	$(RUN) -m train.quickstart configs/waqia-mini/quickstart.yaml
 	$(VENV)/bin/waqia read samples/article.txt --artefact $(QUICK)/artefact
 	$(VENV)/bin/waqia read samples/article.txt --artefact $(QUICK)/artefact --format html > $(QUICK)/article.html
 	@echo "The same as a page: $(QUICK)/article.html"
 
 test: $(VENV)/.installed
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile --durations=15
+
+fast: $(VENV)/.installed  ## Without the tests marked slow
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow" --durations=15
 
 speed: $(VENV)/.installed  ## Whether everything that is measured for speed still runs; no thresholds
 	$(RUN) -m eval.speed --quick
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
 report: $(VENV)/.installed  ## Judge the model in the package on data/test.jsonl: one page, its data, a model card

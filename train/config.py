@@ -20,7 +20,7 @@ Count = Annotated[int, Field(ge=1)]
 class Part(BaseModel):
     """Part of a configuration: frozen, no key left to chance."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(Part):
@@ -185,14 +185,23 @@ def _instead(path: str) -> str:
 def _faults(where: str, error: ValidationError, kind: type[BaseModel]) -> Iterator[str]:
     for fault in error.errors():
         keys = [str(key) for key in fault["loc"]]
-        hint = did_you_mean(keys[-1], _keys(kind)) if fault["type"] == "extra_forbidden" else ""
+        hint = _near(keys[-1], list(_keys(kind))) if fault["type"] == "extra_forbidden" else ""
         yield f"{where}: {'.'.join(keys) or 'whole file'}: {fault['msg']}, found {fault['input']!r:.80}{hint}"
 
 
-def _keys(kind: type[BaseModel]) -> list[str]:
-    """Every key that a configuration of this kind has, its parts' keys too."""
-    parts = [part for field in kind.model_fields.values() for part in _parts(field.annotation)]
-    return sorted({*kind.model_fields, *(key for part in parts for key in _keys(part))})
+def _near(name: str, known: Sequence[str]) -> str:
+    """The hint for a key that is unknown where it stands: the dotted name of the key that it is most like."""
+    by_last = {key.rpartition(".")[2]: key for key in known}
+    near = difflib.get_close_matches(name, by_last, 1)
+    return f"; did you mean {by_last[near[0]]}?" if near else ""
+
+
+def _keys(kind: type[BaseModel], above: str = "") -> Iterator[str]:
+    """The dotted names of every key that a configuration of this kind has, its parts' keys too."""
+    for name, field in kind.model_fields.items():
+        yield f"{above}{name}"
+        for part in _parts(field.annotation):
+            yield from _keys(part, f"{above}{name}.")
 
 
 def _parts(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -72,3 +72,30 @@ def test_a_script_takes_one_configuration():
     assert config_path(["a.yaml"]) == "a.yaml"
     with pytest.raises(ConfigError, match="expected one configuration file"):
         config_path([])
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("epoch", "epochs"), ("save_step", "save_steps"), ("encoder_dropuot", "encoder_dropout")])
+def test_a_misspelt_key_is_answered_with_the_nearest(root, tmp_path, wrong, right):
+    path = changed(root, tmp_path, lambda data: data["training"].update({wrong: 3}))
+    with pytest.raises(ConfigError, match=rf"did you mean training\.{right}\?"):
+        load_config(FinetuneConfig, path)
+
+
+def test_a_misspelt_path_is_answered_with_the_nearest(root, monkeypatch):
+    monkeypatch.chdir(root)
+    with pytest.raises(ConfigError, match=r"did you mean configs/smoke/finetune\.yaml"):
+        load_config(FinetuneConfig, "configs/smoke/finetun.yaml")
+
+
+def test_a_configuration_in_another_encoding_is_told(tmp_path):
+    (tmp_path / "c.yaml").write_bytes("name: واقعة".encode("cp1256"))
+    with pytest.raises(ConfigError, match="save the file in UTF-8"):
+        load_config(FinetuneConfig, tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf"])
+def test_a_number_that_is_not_finite_is_refused(root, tmp_path, value):
+    text = (root / "configs/smoke/finetune.yaml").read_text("utf-8").replace("weight_decay: 0.01", f"weight_decay: {value}")
+    (tmp_path / "c.yaml").write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match="finite"):
+        load_config(FinetuneConfig, tmp_path / "c.yaml")
