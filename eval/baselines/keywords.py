@@ -1,4 +1,4 @@
-"""Incidents by the stems of eval/baselines/keywords.yaml: one incident a type and passage, at the first stem that speaks for it; no participants."""
+"""Incidents by the stems of keywords.yaml: one incident a type and passage, at its first stem in the text; no participants."""
 
 from __future__ import annotations
 

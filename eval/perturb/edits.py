@@ -23,11 +23,15 @@ def apply(record: Record, edits: Sequence[Edit]) -> Record:
         start, end = _moved(edits, span.start), _moved(edits, span.end)
         return {"start": start, "end": end, "text": text[start:end]}
 
+    def others(mentions: Sequence[Span]) -> tuple[Span, ...]:
+        return tuple(Span(**moved(span)) for span in mentions)
+
     incidents = tuple(
         replace(
             incident,
             trigger=replace(incident.trigger, **moved(incident.trigger)),
-            participants=tuple(replace(p, **moved(p)) for p in incident.participants),
+            mentions=None if incident.mentions is None else others(incident.mentions),
+            participants=tuple(replace(p, **moved(p), mentions=others(p.mentions)) for p in incident.participants),
         )
         for incident in record.incidents
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,7 +41,12 @@ class IncidentType:
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """Every label a record may carry; the order of each mapping is the order of the model's outputs."""
+    """Every label a record may carry; the order of each mapping is the order of the model's outputs.
+
+    `actors` are the roles of those who do it and of those it is done to, the doer first; they may be none. `default_status` is the status
+    of an incident that the text reports as a fact. A file may leave both out: then they are its first two roles with a sector, and its
+    first status.
+    """
 
     name: str
     version: int
@@ -49,6 +54,8 @@ class LabelSet:
     statuses: Mapping[str, Label]
     roles: Mapping[str, Role]
     sectors: Mapping[str, Label]
+    actors: tuple[str, ...]
+    default_status: str
 
     @classmethod
     def load(cls, path: str | Path) -> LabelSet:
@@ -72,14 +79,19 @@ class LabelSet:
     @classmethod
     def from_dict(cls, data: Any, where: str) -> LabelSet:
         """Build a label set from plain data; LabelSetError names `where` and the first key that is missing, unknown or mistyped."""
-        fields = _mapping(data, where, {"name", "version", "incident_types", "statuses", "roles", "sectors"})
+        required = {"name", "version", "incident_types", "statuses", "roles", "sectors"}
+        fields = _mapping(data, where, required, optional={"actors", "default_status"})
         if not isinstance(fields["name"], str) or not isinstance(fields["version"], int):
             raise LabelSetError(f"{where}: name {fields['name']!r} must be text, version {fields['version']!r} a whole number")
         types = _section(IncidentType, fields["incident_types"], f"{where}: incident_types")
         statuses = _section(Label, fields["statuses"], f"{where}: statuses")
         roles = _section(Role, fields["roles"], f"{where}: roles")
         sectors = _section(Label, fields["sectors"], f"{where}: sectors")
-        return cls(fields["name"], fields["version"], types, statuses, roles, sectors)
+        actors = _actors(fields.get("actors"), roles, where)
+        default = fields.get("default_status", next(iter(statuses)))
+        if not isinstance(default, str) or default not in statuses:
+            raise LabelSetError(f"{where}: default_status is {default!r}, expected one of {', '.join(statuses)}")
+        return cls(fields["name"], fields["version"], types, statuses, roles, sectors, actors, default)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back to an equal label set."""
@@ -89,13 +101,24 @@ class LabelSet:
 _Entry = TypeVar("_Entry", Label, Role, IncidentType)
 
 
-def _mapping(data: Any, where: str, keys: set[str]) -> dict[str, Any]:
+def _mapping(data: Any, where: str, keys: set[str], *, optional: Set[str] = frozenset()) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise LabelSetError(f"{where}: expected a mapping with {sorted(keys)}, found {type(data).__name__}")
-    wrong = {str(key) for key in data} ^ keys
+    wrong = ({str(key) for key in data} - optional) ^ keys
     if wrong:
-        raise LabelSetError(f"{where}: missing or unknown {sorted(wrong)}; expected exactly {sorted(keys)}")
+        beside = f", and beside them {sorted(optional)}" if optional else ""
+        raise LabelSetError(f"{where}: missing or unknown {sorted(wrong)}; expected exactly {sorted(keys)}{beside}")
     return dict(data)
+
+
+def _actors(data: Any, roles: Mapping[str, Role], where: str) -> tuple[str, ...]:
+    """The actor roles as given, or the first two roles with a sector; LabelSetError for one that is no role or carries no sector."""
+    able = [name for name, role in roles.items() if role.sector]
+    if data is None:
+        return tuple(able[:2])
+    if not isinstance(data, (list, tuple)) or len(set(map(str, data))) < len(data) or not all(name in able for name in data):
+        raise LabelSetError(f"{where}: actors is {data!r}, expected a list of roles that carry a sector, the doer first: {', '.join(able)}")
+    return tuple(data)
 
 
 def _section(kind: type[_Entry], data: Any, where: str) -> dict[str, _Entry]:

@@ -53,3 +53,31 @@ def test_a_label_that_yaml_reads_as_false_is_explained(tmp_path, root):
 def test_a_label_set_that_is_not_there_is_named(tmp_path):
     with pytest.raises(LabelSetError, match=r"gone\.yaml: No such file"):
         LabelSet.load(tmp_path / "gone.yaml")
+
+
+def test_actor_roles_and_the_default_status_are_named_by_the_label_set(labels, root):
+    for found in (labels, LabelSet.load(root / "configs/labels/plover-gsr.yaml")):
+        assert found.actors == ("initiator", "target")
+        assert found.default_status == "actual"
+
+
+def test_a_label_set_written_before_it_named_actors_is_the_same_label_set(labels):
+    data = labels.to_dict()
+    del data["actors"], data["default_status"]
+    assert LabelSet.from_dict(data, "x") == labels
+
+
+def test_a_label_set_may_have_no_actors(labels):
+    assert LabelSet.from_dict({**labels.to_dict(), "actors": []}, "x").actors == ()
+
+
+@pytest.mark.parametrize("actors", [["place"], ["initiator", "initiator"], ["doer"], "initiator", [1]])
+def test_an_actor_that_is_no_role_with_a_sector_is_refused(labels, actors):
+    with pytest.raises(LabelSetError, match=r"x: actors is .*expected a list of roles that carry a sector.*initiator, target, reporter"):
+        LabelSet.from_dict({**labels.to_dict(), "actors": actors}, "x")
+
+
+@pytest.mark.parametrize("status", ["real", None, 1])
+def test_a_default_status_that_is_none_of_the_statuses_is_refused(labels, status):
+    with pytest.raises(LabelSetError, match=r"x: default_status is .*expected one of actual, alleged, unrealised"):
+        LabelSet.from_dict({**labels.to_dict(), "default_status": status}, "x")
