@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from waqia import ConfigError, Reader
+import waqia
+from waqia import ArtefactError, ConfigError, Reader, Reading, RecordError
 from waqia.model import artefact
 from waqia.reader import LOOK_AHEAD
 from waqia.records import parse_record
+
+TEXT = "قتل ثلاثة مدنيين في قصف مدفعي لقوات النظام على مدينة إدلب مساء أمس."
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +190,67 @@ def test_a_stream_that_breaks_in_its_second_group_gives_all_of_it_first(reader):
     assert all(next(readings).error is None for _ in range(LOOK_AHEAD + 3))
     with pytest.raises(OSError, match="gone"):
         next(readings)
+
+
+@pytest.mark.parametrize("one", ["قصف مدفعي على حلب", b"bytes"])
+def test_one_text_where_many_are_meant_is_refused_at_once(reader, one):
+    with pytest.raises(TypeError, match="found one"):
+        reader.read_many(one)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_reader_loaded_before_a_fork_reads_the_same_in_the_child(article, backend):
+    pytest.importorskip(backend)
+    script = f"""
+import os, signal, sys
+from waqia import Reader
+reader = Reader.load(threads=2, backend={backend!r})
+before = reader.read({TEXT!r})
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    many = list(reader.read_many([{TEXT!r}] * 2))
+    sys.exit(0 if reader.read({TEXT!r}) == before and many == [before, before] else 1)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=90).returncode == 0
+
+
+def test_a_reader_says_by_what_it_reads(reader):
+    same = Reader.load(threads=2).identity
+    assert same == reader.identity
+    assert set(same) == {"artefact", "model", "backend", "waqia"}
+    assert same["backend"].startswith("onnxruntime ")
+    assert len(same["artefact"]) == 64
+
+
+def test_a_pickle_opens_no_other_artefact(reader):
+    again, arguments = reader.__reduce__()
+    with pytest.raises(ArtefactError, match="another artefact than the one that was pickled"):
+        again(*arguments[:-1], "0" * 64)
+
+
+def test_a_reading_comes_back_equal_from_plain_data(reader, article):
+    reading = reader.read(article)
+    assert reading.incidents
+    assert Reading.from_dict(json.loads(json.dumps(reading.to_dict()))) == reading
+
+
+@pytest.mark.parametrize("data", [{}, {"incidents": 7, "types": {}}, {"incidents": [], "types": {}, "colour": 1}])
+def test_plain_data_of_another_form_is_no_reading(data):
+    with pytest.raises(RecordError, match=r"expected what Reading\.to_dict gives"):
+        Reading.from_dict(data)
+
+
+def test_everything_that_waqia_has_is_listed():
+    assert set(waqia.__all__) <= set(dir(waqia))
+
+
+@pytest.mark.parametrize("threads", [257, 100_000])
+def test_more_threads_than_a_runtime_answers_with_are_refused(threads):
+    with pytest.raises(ConfigError, match=f"threads is {threads}, expected 1 to 256"):
+        Reader.load(threads=threads)
 
 
 def test_threads_below_one_are_refused():
