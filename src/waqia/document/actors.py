@@ -145,12 +145,17 @@ class ActorTable:
 
     def named(self, text: str, year: int | None = None) -> frozenset[str]:
         """The ids of all actors that a text names anywhere by names that nobody shares, and their countries («@SY»)."""
-        words, found = fold(text).split(), set[str]()
+        actors = self.mentioned(text, year)
+        return frozenset(actor.id for actor in actors) | frozenset(f"@{actor.country}" for actor in actors)
+
+    def mentioned(self, text: str, year: int | None = None) -> list[Actor]:
+        """Every actor that a text names anywhere by names that nobody shares, once each, in the order of the text."""
+        words, found = fold(text).split(), dict[Actor, None]()
         for position in range(len(words)):
             entries = self._at(words, position)
             if entries and not any(entry.shared for entry in entries) and (actor := _choose(entries, year, frozenset())):
-                found |= {actor.id, f"@{actor.country}"}
-        return frozenset(found)
+                found[actor] = None
+        return list(found)
 
     def _at(self, words: Sequence[str], position: int) -> tuple[_Entry, ...]:
         rest = [bare(word) for word in words[position + 1 : position + self.longest]]

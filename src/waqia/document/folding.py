@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 _LETTERS = str.maketrans("أإآٱىیکگؤئةڤپچ", "ااااييككويهفبج", "ءـ")
 _OTHERS = re.compile(r"[\W_]+")
+_CENSORED = re.compile("(?<=[\u0621-\u064a])[.*]{1,3}(?=[\u0621-\u064a])")  # «الت*ركي», «الاحت..لال»
+_MAYBE_MARKS = re.compile(r"[^\w\s]")
 _DROPPED = {"Mn", "Me", "Cf"}
 ARTICLE = "ال"
 
@@ -19,7 +21,10 @@ def fold(text: str) -> str:
     """The text with spellings that writers mix made one, all but letters and figures a single space: «#قوّات_النظام» -> «قوات النظام»."""
     plain = unicodedata.normalize("NFKC", text)
     if not plain.isascii():
-        plain = "".join(c for c in plain if unicodedata.category(c) not in _DROPPED).translate(_LETTERS)
+        if _MAYBE_MARKS.search(plain):
+            plain = _CENSORED.sub("", plain)
+            plain = "".join(c for c in plain if unicodedata.category(c) not in _DROPPED)
+        plain = plain.translate(_LETTERS)
     return _OTHERS.sub(" ", plain).strip().lower()
 
 

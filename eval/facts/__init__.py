@@ -1,0 +1,1 @@
+"""Facts of readings against what people coded."""

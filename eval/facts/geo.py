@@ -1,0 +1,181 @@
+"""Places and belligerents of readings against facts that people coded: texts of an incident with coordinates and the side that struck.
+
+Rows are those of an Airwars file: `facts` holds `incident`, `latitude`, `longitude` and `belligerent`. A text without a place or an
+initiator is a miss. Intervals resample coded incidents, since the texts of one incident err together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval.score.counts import Counts, Tally, add
+from eval.score.intervals import bootstrap
+from waqia.document.actors import Actor, ActorTable, link_actors
+from waqia.document.gazetteer import Entry, Gazetteer
+from waqia.document.places import Place, distance_km, resolve_places, text_place
+from waqia.schema import Incident, Reading
+
+RADII_KM = (25, 161)  # 161 km, a hundred miles, is the usual radius of toponym resolution (Gritta et al. 2018)
+STRIKES = (
+    "air_strike",
+    "shelling",
+    "explosive_device",
+    "chemical_attack",
+    "armed_attack",
+    "armed_clash",
+    "assassination",
+    "suicide_bombing",
+)
+
+_KURDISH = frozenset({"ypg", "sdf", "asayish-sy", "aanes"})
+_REGIME = frozenset(
+    {"syrian-regime", "syrian-regime-forces", "syrian-mod-regime", "ndf", "baath-brigades", "liwa-al-quds", "baqir-brigade"}
+)
+# What Airwars codes -> actors of the table that are this side's own forces, and its state.
+SIDES: Mapping[str, frozenset[str]] = {
+    "Turkish Military": frozenset({"turkish-forces", "turkey", "gendarmerie-tr", "mit", "erdogan"}),
+    "Russian Military": frozenset({"russian-forces", "russia", "wagner"}),
+    "U.S.-led Coalition": frozenset({"coalition", "us-forces", "usa", "uk-forces", "uk", "french-forces", "france"}),
+    "YPG": _KURDISH,
+    "Syrian Democratic Forces": _KURDISH,
+    "Kurdish Forces": _KURDISH,
+    "Israeli Military": frozenset({"idf", "israel"}),
+    "Iranian Military": frozenset(
+        {"irgc", "iranian-army", "iran", "iranian-militias", "quds-force", "fatemiyoun", "zainabiyoun", "hezbollah"}
+    ),
+    "Syrian Regime": _REGIME | {"syrian-army", "syrian-government"},
+    "Jordanian Military": frozenset({"jordanian-army", "jordan-government"}),
+    "UK Military": frozenset({"uk-forces", "uk", "coalition"}),
+    "Tribal Forces": frozenset({"tribal-forces-sy"}),
+}
+# The files name the side that Airwars monitors; its Russian incidents are "Russia or the Syrian Government", its Turkish ones Turkey and
+# the Syrian National Army, its Coalition ones also raids with the SDF. The family of a side holds these partners.
+PARTNERS: Mapping[str, frozenset[str]] = {
+    "Russian Military": _REGIME,
+    "Turkish Military": frozenset({"sna", "sultan-murad", "hamza-division", "suleiman-shah", "ahrar-al-sharqiya", "levant-front"}),
+    "U.S.-led Coalition": _KURDISH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One text: what was predicted, whether it is right, and the distance in km where there is one."""
+
+    id: str
+    document: str
+    predicted: str
+    right: bool
+    distance: float | None = None
+    coded: str = ""
+
+
+def place_within(
+    readings: Sequence[Reading], rows: Sequence[Mapping[str, Any]], gazetteer: Gazetteer, *, resamples: int = 1000
+) -> dict[str, Any]:
+    """Share of the texts with coded coordinates whose main place lies within 25 and 161 km of them, with intervals, and every text.
+
+    readings and rows run in parallel. A text whose reading has no known place takes the first that it tells by a head word, as a guess
+    (`text_place`); `from_reading` counts those as misses. `acc@1` is the share of texts whose name was told apart rightly, of those
+    where any entry of that name lies within 25 km. `read` is the share of texts with any place at all.
+    """
+    tallies, documents, items = [], [], []
+    for reading, row in zip(readings, rows, strict=True):
+        facts = row["facts"]
+        if facts.get("latitude") is None:
+            continue
+        place = main_place(row["text"], reading, gazetteer)
+        guessed = place is None
+        place = text_place(row["text"], gazetteer) if guessed else place
+        tally, distance = _place_tally(place, (facts["latitude"], facts["longitude"]))
+        tallies.append({**tally, "from_reading": Counts(not guessed and tally["within_25_km"].hits > 0, 1, not guessed)})
+        documents.append(facts["incident"])
+        name = place.entry.name_ar or place.entry.name if place else ""
+        items.append(
+            Judged(row["id"], facts["incident"], name, tally["within_25_km"].hits > 0, distance, facts.get("place_ar") or facts["place"])
+        )
+    return _report(tallies, documents, items, resamples)
+
+
+def belligerent_family(
+    readings: Sequence[Reading], rows: Sequence[Mapping[str, Any]], table: ActorTable, *, resamples: int = 1000
+) -> dict[str, Any]:
+    """Share of the texts with a coded belligerent whose main incident's initiator is of its family, with intervals, and every text.
+
+    `family` counts a side with its PARTNERS, `side` without; `family_or_named` takes, where the reading has no initiator that the table
+    knows, the first armed actor that the text names, as a guess. A row that codes several sides takes any of them; rows with none, or only
+    "Unknown", are left out. `linked` is the share of texts whose main incident has an initiator that the table knows.
+    """
+    tallies, documents, items = [], [], []
+    for reading, row in zip(readings, rows, strict=True):
+        coded = [side.strip() for side in (row["facts"].get("belligerent") or "").split(",")]
+        own = frozenset[str]().union(*(SIDES.get(side, frozenset()) for side in coded))
+        family = own.union(*(PARTNERS.get(side, frozenset()) for side in coded))
+        if not own:
+            continue
+        found = main_initiators(row["text"], reading, table, row.get("date") or row["facts"].get("date"))
+        named = found or _first_armed(row["text"], table)
+        right, exact = (any(actor.id in wanted for actor in found) for wanted in (family, own))
+        guessed = any(actor.id in family for actor in named)
+        hits = {"family": right, "family_or_named": guessed, "side": exact, "linked": bool(found)}
+        tallies.append({name: Counts(hit, 1, bool(found)) for name, hit in hits.items()})
+        documents.append(row["facts"]["incident"])
+        names = ", ".join(dict.fromkeys(actor.id for actor in found))
+        items.append(Judged(row["id"], row["facts"]["incident"], names, right, None, ", ".join(coded)))
+    return _report(tallies, documents, items, resamples)
+
+
+def main_place(text: str, reading: Reading, gazetteer: Gazetteer) -> Place | None:
+    """The place of the main incident: of the strikes that happened the most exactly placed, first told; else of any incident."""
+    places = resolve_places(text, reading, gazetteer)
+    if not places:
+        return None
+
+    def order(item: tuple[tuple[int, int], Place]) -> tuple[bool, bool, bool, int, int]:
+        (number, position), place = item
+        incident = reading.incidents[number]
+        vague = place.entry.kind in {"country", "region", "governorate", "rural"}
+        return not _is_strike(incident), vague, place.inferred, incident.trigger.start, position
+
+    return min(places.items(), key=order)[1]
+
+
+def main_initiators(text: str, reading: Reading, table: ActorTable, date: str | None) -> list[Actor]:
+    """Known initiators of the first strike of the text that has one; else of its first incident that has one."""
+    linked = link_actors(text, reading, table, date=date)
+    by_incident: dict[int, list[Actor]] = {}
+    for (number, position), actor in linked.actors.items():
+        if reading.incidents[number].participants[position].role == "initiator":
+            by_incident.setdefault(number, []).append(actor)
+    numbers = sorted(by_incident, key=lambda n: (not _is_strike(reading.incidents[n]), reading.incidents[n].trigger.start))
+    return by_incident[numbers[0]] if numbers else []
+
+
+def _first_armed(text: str, table: ActorTable) -> list[Actor]:
+    return [actor for actor in table.mentioned(text) if actor.sector in {"MIL", "PRM", "REB"}][:1]
+
+
+def _is_strike(incident: Incident) -> bool:
+    return incident.type in STRIKES and incident.status != "unrealised"
+
+
+def _place_tally(place: Place | None, at: tuple[float, float]) -> tuple[Tally, float | None]:
+    distance = None if place is None else distance_km((place.latitude, place.longitude), at)
+    tally = {f"within_{radius}_km": Counts(distance is not None and distance <= radius, 1, place is not None) for radius in RADII_KM}
+    tally["read"] = Counts(place is not None, 1, place is not None)
+    entries: tuple[Entry, ...] = (place.entry, *place.alternatives) if place else ()
+    reachable = any(distance_km(entry.at, at) <= RADII_KM[0] for entry in entries)
+    tally["acc@1"] = Counts(reachable and tally["within_25_km"].hits > 0, reachable, reachable)
+    return tally, distance
+
+
+def _figures(tally: Tally) -> dict[str, float | None]:
+    return {name: counts.recall for name, counts in tally.items()}
+
+
+def _report(tallies: Sequence[Tally], documents: Sequence[str], items: Sequence[Judged], resamples: int) -> dict[str, Any]:
+    figures = _figures(add(tallies))
+    intervals = bootstrap(tallies, documents, _figures, resamples=resamples) if tallies else {}
+    shown = {name: {"value": value, "interval": intervals.get(name)} for name, value in figures.items()}
+    return {"texts": len(items), "incidents": len(set(documents)), "figures": shown, "items": items}
