@@ -23,6 +23,7 @@ from waqia.model.backends import BACKENDS
 from waqia.reader import Reader
 from waqia.records import dump_row
 from waqia.schema import Incident, Participant, Reading
+from waqia.serve import command as serve
 
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
 # What a text, a file name or a message could steer a terminal with: control characters, and marks that turn the order of a line around.
@@ -43,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         if args.command in labelling.NAMES:
             return labelling.run(args)
+        if args.command == "serve":
+            return serve.run(args)
         workers = args.command == "batch" and args.ray is not None  # processes that have a core each
         threads = 1 if workers and args.threads is None else args.threads
         reader = Reader.load(args.artefact, backend=args.backend, threads=threads)
@@ -95,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("target", metavar="OUT", help="JSONL to write, - for standard output")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     labelling.register(commands)
+    serve.add_arguments(commands.add_parser("serve", help="answer over HTTP, with a page to try texts on"))
     for command in (read, many):
         command.add_argument("--artefact", type=Path, help="artefact folder (default: the model in the package)")
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
