@@ -36,7 +36,7 @@ class Settings:
     text_characters: int = 200_000
     texts: int = 256
     requests: int = 128
-    queue_tokens: int = 200_000
+    queue_tokens: int = 100_000
     timeout: float = 30.0
 
     def __post_init__(self) -> None:
