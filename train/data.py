@@ -2,6 +2,7 @@
 
 python -m train.data validate FILE… [--labels LABELS]   every fault as file:line: what, found, expected; exit 3 if there is one
 python -m train.data convert DIR OUT [--labels LABELS]  hand labels that quote their spans to records, split 70/10/20
+python -m train.data split FILE… OUT [--labels LABELS]  records to train, dev and test, 70/10/20 by the hash of the document, none shared
 python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST , split by document
 python -m train.data card FILE…                         counts by type, status, role and sector as Markdown, for a data card
 """
@@ -27,13 +28,16 @@ SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of the four commands."""
+    """Run one of the five commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("validate", "card", "convert", "import-gsr"):
+    for name in ("validate", "card", "convert", "split", "import-gsr"):
         command = commands.add_parser(name)
         if name in ("validate", "card"):
             command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+        elif name == "split":
+            command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+            command.add_argument("out", type=Path, metavar="OUT")
         else:
             command.add_argument("folder", type=Path, metavar="DIR")
             command.add_argument("out", type=Path, metavar="OUT")
@@ -45,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return validate(args.files, labels_)
     if args.command == "convert":
         write_splits(args.out, convert(args.folder, labels_))
+    elif args.command == "split":
+        write_splits(args.out, split([record for path in args.files for record in read_records(path, labels_)]))
     elif args.command == "import-gsr":
         splits, report = import_gsr(args.folder, labels_)
         write_splits(args.out, splits)
@@ -80,6 +86,35 @@ def convert(folder: Path, labels: LabelSet) -> dict[str, list[Record]]:
         for place, record in enumerate(records):
             splits[next(name for name, end in SPLITS if place < round(end * len(records)))].append(record)
     return {name: sorted(records, key=lambda record: record.id) for name, records in splits.items()}
+
+
+def split(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records spread over the splits by the hash of their document (`document`, else the id), so that more records move none that shares no text with them.
+
+    Documents that share a text, but for white space, go together: no text and no document is in two splits. RecordError where an id
+    stands twice.
+    """
+    ids = Counter(record.id for record in records)
+    twice = [name for name, count in ids.items() if count > 1]
+    if twice:
+        raise RecordError(f"id {twice[0]!r} stands in several records ({len(twice)} such ids); ids must be unique in all files together")
+    documents = [str(record.extra.get("document", record.id)) for record in records]
+    group = {name: name for name in documents}
+
+    def leader(name: str) -> str:
+        while group[name] != name:
+            name = group[name]
+        return name
+
+    told: dict[str, str] = {}
+    for record, document in zip(records, documents, strict=True):
+        both = sorted((leader(document), leader(told.setdefault(" ".join(record.text.split()), document))))
+        group[both[1]] = both[0]
+    splits: dict[str, list[Record]] = {name: [] for name, _ in SPLITS}
+    for record, document in zip(records, documents, strict=True):
+        place = int.from_bytes(hashlib.sha256(leader(document).encode()).digest()[:8]) / 2**64
+        splits[next(name for name, end in SPLITS if place < end)].append(record)
+    return splits
 
 
 def write_splits(folder: Path, splits: dict[str, list[Record]]) -> None:
