@@ -52,7 +52,9 @@ def test_head_words_clitics_and_marks_are_passed_over(phrase: str, name: str) ->
     assert _place(phrase).entry.name == name
 
 
-@pytest.mark.parametrize("phrase", ["المدينة", "البلدة", "قرية الوادي السعيد", "", "...", "منزل", "عين ديوار", "المنطقة الصناعية"])
+@pytest.mark.parametrize(
+    "phrase", ["المدينة", "البلدة", "قرية الوادي السعيد", "", "...", "منزل", "عين ديوار", "المنطقة الصناعية", "مدينة عين السهل"]
+)
 def test_unknown_place_is_none(phrase: str) -> None:
     assert resolve(phrase, PACKAGED) is None
 

@@ -52,6 +52,7 @@ _TOLD = re.compile(
     r"(?<!\w)[وبلف]?(?:ال)?(?:مدين[ةه]|بلد[ةه]|قري[ةه]|ناحي[ةه]|مخيم|حي|ريف|محافظ[ةه]|منطق[ةه]|قضاء|سد|جسر|شمال[يى]?|جنوب[يى]?|شرق[يى]?|غرب[يى]?)"
     r"(?:[ \"“”«»_#]+[\w\u064b-\u0652]+){1,7}"
 )
+_PARTS = frozenset(["عين", "تل", "دير", "بيت", "خان", "كفر", "ابو", "ام", "راس", "بني", "ابن", "بن", "شيخ"])  # what longer names begin with
 _DIRECTIONS = {"شمال": (1, 0), "جنوب": (-1, 0), "شرق": (0, 1), "غرب": (0, -1)}
 _ENDINGS = ("", "ي", "يه")
 
@@ -184,6 +185,8 @@ def _longest(words: Sequence[str], position: int, gazetteer: Gazetteer) -> tuple
         for size in range(len(rest), -1, -1):
             if size == 0 and (first in _HEAD or len(first) < 2):
                 continue  # «المدينة» alone is no place, «المدينة المنورة» is
+            if bare(words[position + size]) in _PARTS and position + size + 1 < len(words):
+                continue  # «مدينة عين» of an unknown «عين …»
             found = gazetteer.find((first, *rest[:size]))
             if found and not (size == 0 and _begins_another(words, position, found)):
                 return found, size + 1
