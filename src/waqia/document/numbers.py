@@ -20,7 +20,7 @@ _FOLD = str.maketrans(
         **{"٬": ",", "٫": ".", "،": ",", "؛": ";"},
     }
 )
-_WORD = re.compile(rf"\d+(?:[,.]\d+)*|[{_LETTER}]+|[^\W\d]+|[^\s\w]")
+_WORD = re.compile(rf"\d+(?:[,.]\d+)*|[{_LETTER}]+|(?:(?![{_LETTER}])[^\W\d])+|[^\s\w]")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.]\d{3})+")
 
 _UNITS = {
