@@ -1,1 +1,1 @@
-"""Facts of readings against what people coded."""
+"""Facts against human values: time and casualties phrases, and incidents coded by people, their places and belligerents too."""

@@ -16,6 +16,7 @@ import waqia
 from waqia import commands as labelling
 from waqia.bulk import files
 from waqia.bulk import jsonl as batch
+from waqia.document.facts import parse_date
 from waqia.errors import ConfigError, RecordError, WaqiaError
 from waqia.formats import html
 from waqia.labels import LabelSet
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     read = commands.add_parser("read", help="read text files and show their incidents")
     read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text file, or - for standard input")
     read.add_argument("--format", choices=("text", "json", "html"), default="text", help="(default: %(default)s)")
+    read.add_argument("--date", metavar="YYYY-MM-DD", help="the day of the texts, from which «أمس» counts (default: unknown)")
     many = commands.add_parser("batch", help="read every row of a file; killed runs go on where they stopped")
     many.add_argument("source", metavar="IN", help="JSONL, a JSON array, CSV, Parquet, a folder of texts; - for JSONL on standard input")
     labelling.add_fields(many)
@@ -110,6 +112,7 @@ def _read(args: argparse.Namespace, reader: Reader) -> int:
     if sys.stdout is None:
         raise ConfigError("standard output is closed; send it to a file")
     code = 0
+    date = parse_date(args.date)
     for path in args.paths:
         try:
             text = _text(path)
@@ -117,7 +120,7 @@ def _read(args: argparse.Namespace, reader: Reader) -> int:
             _say(str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}")
             code = 3
             continue
-        reading = reader.read(text)
+        reading = reader.read(text, date=date)
         if reading.error is not None:
             _say(f"{path}: {reading.error}")
             code = max(code, 1)

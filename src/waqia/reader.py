@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import datetime
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from threading import Lock
 from typing import Any, Self
 
 import waqia
+from waqia.document.facts import add_facts, parse_date
 from waqia.errors import ArtefactError, ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
@@ -21,6 +23,7 @@ from waqia.model.pipeline import Model, cut_texts, read_texts, read_windows
 from waqia.model.windows import Window
 from waqia.schema import Reading
 
+Day = datetime.date | str | None  # the day of a text, "2023-05-12" or a date
 LOOK_AHEAD = 64  # texts read together, so that windows of like length share a batch
 LOOK_AHEAD_CHARACTERS = 200_000  # fewer where the texts are long
 
@@ -66,17 +69,21 @@ class Reader:
             "waqia": waqia.__version__,
         }
 
-    def read(self, text: str) -> Reading:
-        """Read one text, however long; offsets index `text` as given, in code points. What cannot be read gives `error`, no exception."""
+    def read(self, text: str, *, date: Day = None) -> Reading:
+        """Read one text, however long; offsets index `text` as given, in code points. What cannot be read gives `error`, no exception.
+
+        `date` is the day of the text, a date or "YYYY-MM-DD", from which «أمس» counts; without it only full dates resolve.
+        """
         try:
             if not isinstance(text, str):
                 raise TypeError(f"found {type(text).__name__}, expected str")
-            return read_texts([text], self._here())[0]
+            day = parse_date(date)
+            return add_facts(text, read_texts([text], self._here())[0], day)
         except Exception as error:  # one bad text must never stop a job that reads millions
             return self._failed(error)
 
-    def read_many(self, texts: Iterable[str]) -> Iterator[Reading]:
-        """Read a stream of texts, one Reading each in the same order, looking a bounded number of texts ahead.
+    def read_many(self, texts: Iterable[str | tuple[str, Day]]) -> Iterator[Reading]:
+        """Read a stream of texts, or of (text, date), one Reading each in the same order, looking a bounded number of texts ahead.
 
         Texts are taken in groups of at most LOOK_AHEAD, always from the caller's thread; while the model reads one group, another thread
         tokenises the next. TypeError for one text, which would be read letter by letter.
@@ -86,12 +93,12 @@ class Reader:
         self._here()
         return self._stream(texts)
 
-    def _stream(self, texts: Iterable[str]) -> Iterator[Reading]:
+    def _stream(self, texts: Iterable[str | tuple[str, Day]]) -> Iterator[Reading]:
         with ThreadPoolExecutor(1, "waqia-tokenise") as thread:
-            group: list[str] = []
-            windows = thread.submit(cut_texts, group, self._model)
+            group: list[tuple[str, Day]] = []
+            windows = thread.submit(cut_texts, [], self._model)
             for following in _groups(texts):
-                ahead = thread.submit(cut_texts, following, self._model)
+                ahead = thread.submit(cut_texts, [text for text, _ in following], self._model)
                 yield from self._group(group, windows)
                 group, windows = following, ahead
 
@@ -111,11 +118,13 @@ class Reader:
             raise ArtefactError(f"{self._folder}: has changed since it was loaded; load it again")
         return loaded
 
-    def _group(self, texts: list[str], windows: Future[list[list[Window]]]) -> list[Reading]:
+    def _group(self, group: list[tuple[str, Day]], windows: Future[list[list[Window]]]) -> list[Reading]:
         try:
-            return read_windows(texts, windows.result(), self._model)
+            days = [parse_date(date) for _, date in group]
+            readings = read_windows([text for text, _ in group], windows.result(), self._model)
+            return [add_facts(text, reading, day) for (text, _), reading, day in zip(group, readings, days, strict=True)]
         except Exception:  # some text of the group is bad: read one by one to find out which
-            return [self.read(text) for text in texts]
+            return [self.read(text, date=date) for text, date in group]
 
     def _failed(self, error: Exception) -> Reading:
         label_set = f"{self._model.labels.name}/{self._model.labels.version}"
@@ -133,13 +142,14 @@ def _reload(folder: str | Path, backend: str, threads: int | None, digest: str) 
     return reader
 
 
-def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+def _groups(texts: Iterable[str | tuple[str, Day]]) -> Iterator[list[tuple[str, Day]]]:
     """Texts in groups to be read together, and an empty one at the end; a stream that breaks gives all that it had before it raises."""
-    group: list[str] = []
+    group: list[tuple[str, Day]] = []
     characters, fault = 0, None
     try:
-        for text in texts:
-            group.append(text)
+        for item in texts:
+            text, date = item if isinstance(item, tuple) else (item, None)
+            group.append((text, date))
             characters += len(text) if isinstance(text, str) else 0
             if len(group) >= LOOK_AHEAD or characters >= LOOK_AHEAD_CHARACTERS:
                 yield group

@@ -231,7 +231,15 @@ def _incident(item: Any, raw: str, labels: LabelSet, where: str, faults: list[st
     if faults or trigger is None:
         return None
     known = tuple(p for p in participants if p is not None)
-    return Incident(item["type"], item["status"], trigger, known, score, others, date, killed, injured)
+    return Incident(item["type"], item["status"], trigger, known, score, others, date, killed, injured, _facts(item, where, faults))
+
+
+def _facts(item: Mapping[str, Any], where: str, faults: list[str]) -> Mapping[str, Any] | None:
+    facts = item.get("facts")
+    if facts is not None and not isinstance(facts, dict):
+        faults.append(f"{where}: facts is {facts!r}, expected an object")
+        return None
+    return facts
 
 
 def _participant(item: Any, raw: str, labels: LabelSet, where: str, faults: list[str]) -> Participant | None:

@@ -69,6 +69,7 @@ class Incident:
     date: str | None = None
     killed: int | None = None
     injured: int | None = None
+    facts: Mapping[str, Any] | None = None  # what `document/facts` adds: intervals and bounds with the spans that tell them
 
     @property
     def all_mentions(self) -> tuple[Span, ...]:
@@ -84,6 +85,7 @@ class Incident:
             "trigger": self.trigger.to_dict(),
             **({} if self.mentions is None else {"mentions": [span.to_dict() for span in self.mentions]}),
             **{key: value for key in ("date", "killed", "injured") if (value := getattr(self, key)) is not None},
+            **({} if self.facts is None else {"facts": dict(self.facts)}),
             "participants": [participant.to_dict() for participant in self.participants],
         }
 

@@ -57,6 +57,7 @@ class Row:
     head: bytes
     text: str
     fault: str | None
+    date: Any = None
 
     def tail(self, reading: Reading) -> bytes:
         """The rest of its row of the output."""
@@ -131,10 +132,10 @@ def escape_controls(line: str) -> str:
 def _readings(rows: Iterable[Row], reader: Reader) -> Iterator[tuple[Row, Reading]]:
     waiting: deque[Row] = deque()
 
-    def texts() -> Iterator[str]:
+    def texts() -> Iterator[str | tuple[str, Any]]:
         for row in rows:
             waiting.append(row)
-            yield row.text
+            yield row.text, row.date
 
     for reading in reader.read_many(texts()):
         row = waiting.popleft()

@@ -30,10 +30,11 @@ _SUBSET = re.compile(
 )
 _DUAL_AFTER = re.compile(r"\b(?:كانا|قتلا|اصيبا|استشهدا|احدهما|كلاهما|هما|[يت]\w{2,}ان)\b")
 _DUAL_VOWEL = re.compile("\u064e\u064a\u0652?\u0646(?=[\u064b-\u0650]?(?:\\W|$))")  # «مصورَين», vowelled as a dual
+_GLUED = re.compile(r"\b[بول]?(ما|لا|مالا)((?:يقل|تقل|يزيد|تزيد|يقارب|يربو|يناهز)\b)")  # «لايقل», «مايزيد»
 _NEGATION = ("لا", "دون", "بدون", "لم", "عدم", "بلا", "ولا", "لن", "ولم")
 _BESIDE = 5
 _NEAR = 8  # words between a count and the verb outside the phrase that rules it
-_BEFORE_NUMBER = frozenset(("ما", "لا", "عن", "من", "علي", "ان", "عددهم", "عددهن", "الي"))
+_BEFORE_NUMBER = frozenset(("ما", "لا", "مالا", "عن", "من", "علي", "ان", "عددهم", "عددهن", "الي"))
 _TWO = ("اثنين", "اثنان", "اثنتين", "اثنتان")
 _THINGS = frozenset(("خساير", "اضرار", "ماديه", "حالات", "حصيله", "جروح", "جراح", "هجوم", "قصف", "انفجار", "تفجير", "غاره", "اشتباكات"))
 _AFTER_AND = ("وسط", "والد", "والده", "وزير", "وكيل", "واحد", "وجهاء", "وجها", "وفق")  # words that begin with a «و» of their own
@@ -123,7 +124,7 @@ def read_counts(phrase: str, *, before: str = "", after: str = "") -> Counts:
     >>> read_counts("مقتل مدني ونجله وإصابة سبعة").to_dict()
     {'killed': [2, 2], 'injured': [7, 7]}
     """
-    words = _repair(split_words(fold(_DUAL_VOWEL.sub("\u064aن اثنين", phrase))))
+    words = _repair(split_words(_GLUED.sub(" \\1 \\2 ", fold(_DUAL_VOWEL.sub("\u064aن اثنين", phrase)))))
     words = _without_subsets(words)
     zero = _none_at_all(words)
     if zero is not None:
@@ -308,6 +309,8 @@ def _joins(words: list[str], at: int) -> bool:
     word = words[at]
     if word == "و":
         return False
+    if at and words[at - 1] in ("و", "او") and fate(word) is not None:
+        return True
     if at and words[at - 1] == "و":
         return True
     if not any(cut.startswith("و") for cut, _ in clitics(word)) or (people(word[1:]) is None and read_number([word], 0) is None):
@@ -352,7 +355,7 @@ def _before_number(words: list[str], at: int) -> tuple[int, bool, bool, bool, bo
             about = True
         elif rests & set(_MORE):
             more = True
-        elif rests & {"يقل", "تقل"} and start and words[start - 1] in ("لا", "ولا"):
+        elif rests & {"يقل", "تقل"} and start and words[start - 1] in ("لا", "ولا", "مالا"):
             least = True
         elif rests & {"اقل", "دون"} and start + 1 < len(words) and (words[start + 1] == "من" or read_number(words, start + 1)):
             under = True
@@ -500,7 +503,7 @@ def _counts_dead(group: _Group, kind: str) -> bool:
 
 
 def _with_context(found: list[tuple[_Group, str]], before: str, after: str, *, joined: bool) -> list[tuple[_Group, str]]:
-    """Groups that no word of the phrase rules, ruled by the text around it; «معتقلين» and the like by themselves where nothing near does."""
+    """Groups that no word of the phrase rules, ruled by the text around it; «معتقلين» by itself where nothing near does."""
     if all(kind for _, kind in found):
         return found
     first = next((kind for _, kind in found if kind), "")

@@ -101,6 +101,7 @@ class _Parts:
     new_year: bool = False
     the_night: bool = False
     unknown: int = 0
+    earlier: bool = False  # «في وقت سابق من العام»
     relative: bool = False  # «قبل ذلك بأسبوع», «قبل الهجوم بثلاثة أيام»
 
     @property
@@ -227,6 +228,8 @@ def _gather(items: list[Item]) -> _Parts:
             _gather_number(parts, item, last, following)
         elif item.kind == "unit":
             _gather_unit(parts, item, last, items[n + 1 : n + 3])
+        elif item.value == "earlier":
+            parts.earlier, parts.mod = True, "same" if item.definite else parts.mod
         elif item.kind == "mod":
             if last.kind == "unit" and str(last.value) in parts.units:
                 parts.units[str(last.value)] = str(item.value)
@@ -437,6 +440,8 @@ def _simple(parts: _Parts, text: _Text) -> DateInterval:
     if parts.the_night and parts.mod == "past":
         return DateInterval(text.day - timedelta(1), text.day, "part", "text date")
     longer = _longer(parts, text)
+    if longer is not None and parts.earlier and longer.start <= text.day < longer.end:
+        return replace(longer, end=text.day)
     if longer is not None:
         return longer
     if grain != "day" and (not parts.unknown or (parts.clock or 0) > 0) and parts.mod not in ("past", "next"):

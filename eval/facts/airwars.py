@@ -1,0 +1,138 @@
+"""Texts against facts that people coded: the main incident's date, and how many civilians it killed and injured.
+
+The main incident of a text is the one that tells most of who was hurt, then the one told first. Coded numbers count civilians alone and
+several texts together, so not every text can be right.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.facts.figures import hit, summary
+from eval.score.counts import Counts
+from waqia.document.facts import Facts, incident_facts
+from waqia.errors import RecordError
+from waqia.reader import Reader
+from waqia.records import read_rows
+from waqia.schema import Incident, Reading
+
+DAYS = 1  # a date counts as right within so many days
+VIOLENT = tuple(
+    "air_strike shelling armed_attack explosive_device chemical_attack assassination suicide_bombing armed_clash arrest".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """One row: a text, its date where known, and what people coded of the incident that it tells; bounds None where not coded."""
+
+    id: str
+    text: str
+    date: datetime.date | None
+    incident: str
+    day: datetime.date | None
+    killed: tuple[int, int] | None
+    injured: tuple[int, int] | None
+
+
+def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
+    """Figures of a file of coded texts as a model reads them; texts of one incident are drawn together for the intervals."""
+    rows = list(read_coded(path))
+    reader = Reader.load(artefact)
+    readings = reader.read_many((row.text, row.date) for row in rows)
+    tallies: list[dict[str, Counts]] = []
+    errors: list[dict[str, Any]] = []
+    for row, reading in zip(rows, readings, strict=True):
+        if reading.error is not None:
+            raise RecordError(f"{path}: {row.id}: not read: {reading.error}")
+        tally, wrong = score(row, reading)
+        tallies.append(tally)
+        errors += wrong
+    return {"model": reader.model, **summary(tallies, [row.incident for row in rows], errors)}
+
+
+def score(row: Coded, reading: Reading) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
+    """What is right of one text, and what is wrong with both values; a fact that was not coded is not asked."""
+    main = main_incident(row, reading)
+    facts = Facts() if main is None else incident_facts(row.text, main, row.date)
+    tally: dict[str, Counts] = {}
+    errors: list[dict[str, Any]] = []
+    if row.date is not None and row.day is not None:
+        right = facts.when is not None and _near(facts.when.start, facts.when.end, row.day)
+        tally[f"date within {DAYS} day"] = hit(right)
+        if facts.when is not None:
+            tally[f"date within {DAYS} day, where one is read"] = hit(right)
+        told = "none read" if facts.when is None else f"{facts.when.iso()} ({facts.told.text if facts.told else ''})"
+        errors += [] if right else [_error("date", row, str(row.day), told, none=facts.when is None)]
+    for kind in ("killed", "injured"):
+        coded: tuple[int, int] | None = getattr(row, kind)
+        if coded is None:
+            continue
+        bound = getattr(facts.counts, kind)
+        read = None if bound is None else bound.estimate()
+        right = coded[0] <= (read or 0) <= coded[1]
+        tally[f"{kind} within bounds"] = hit(right)
+        if read is not None:
+            tally[f"{kind} within bounds, where one is read"] = hit(right)
+        errors += [] if right else [_error(kind, row, list(coded), read, none=read is None)]
+    return tally, errors
+
+
+def main_incident(row: Coded, reading: Reading) -> Incident | None:
+    """The violent incident that tells most of who was hurt and when, the first of equals; any incident where none is violent."""
+    violent = [incident for incident in reading.incidents if incident.type in VIOLENT and incident.status != "unrealised"]
+    return max(violent or reading.incidents, key=lambda incident: _tells(row, incident), default=None)
+
+
+def _tells(row: Coded, incident: Incident) -> tuple[int, float]:
+    facts = incident_facts(row.text, incident, row.date)
+    told = len({"killed", "injured"} & set(facts.counts.bounds)) + (facts.when is not None)
+    return told, -incident.trigger.start
+
+
+def _near(start: datetime.date, end: datetime.date, day: datetime.date) -> bool:
+    slack = datetime.timedelta(DAYS)
+    return start - slack <= day <= end + slack and (end - start).days <= 1 + DAYS
+
+
+def _error(fact: str, row: Coded, coded: Any, read: Any, *, none: bool) -> dict[str, Any]:
+    return {"kind": f"{fact}: none read" if none else f"{fact}: another", "id": row.id, "coded": coded, "read": read}
+
+
+def read_coded(path: Path) -> Iterator[Coded]:
+    """The rows of a file; RecordError where one lacks id, text or facts, where a bound or a date is odd, or where an id stands twice."""
+    seen: set[str] = set()
+    for number, row in read_rows(path):
+        where = f"{path}:{number}"
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not isinstance(row.get("id"), str):
+            raise RecordError(f"{where}: expected an object with id, text, date and facts")
+        where = f"{where}: {row['id']}"
+        if row["id"] in seen:
+            raise RecordError(f"{where}: the id stands twice; ids must be unique in a file")
+        seen.add(row["id"])
+        facts = row.get("facts")
+        if not isinstance(facts, dict) or not isinstance(facts.get("incident"), str):
+            raise RecordError(f"{where}: facts is {facts!r}, expected an object with incident, date, killed and injured")
+        killed, injured = (_bounds(facts, kind, where) for kind in ("killed", "injured"))
+        yield Coded(row["id"], row["text"], _day(row, where), facts["incident"], _day(facts, where), killed, injured)
+
+
+def _day(row: dict[str, Any], where: str) -> datetime.date | None:
+    said = row.get("date")
+    try:
+        return datetime.date.fromisoformat(said) if said else None
+    except (TypeError, ValueError) as error:
+        raise RecordError(f'{where}: date is {said!r}, expected "YYYY-MM-DD" or nothing') from error
+
+
+def _bounds(facts: dict[str, Any], kind: str, where: str) -> tuple[int, int] | None:
+    said = facts.get(kind)
+    if said is None:
+        return None
+    if not (isinstance(said, list) and len(said) == 2 and all(type(n) is int for n in said) and 0 <= said[0] <= said[1]):
+        raise RecordError(f"{where}: {kind} is {said!r}, expected [min, max] or null")
+    return said[0], said[1]
