@@ -1,4 +1,4 @@
-"""Texts against facts that people coded: the main incident's date, and how many civilians it killed and injured.
+"""Texts against facts that people coded: the main incident's date, its killed and injured civilians, its place and who struck.
 
 The main incident of a text is the one that tells most of who was hurt, then the one told first. Coded numbers count civilians alone and
 several texts together, so not every text can be right.
@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from eval.facts.figures import hit, summary
+from eval.facts.geo import belligerent_family, place_within
 from eval.score.counts import Counts
+from waqia.document.actors import ActorTable
 from waqia.document.facts import Facts, incident_facts
+from waqia.document.gazetteer import Gazetteer
 from waqia.errors import RecordError
 from waqia.reader import Reader
 from waqia.records import read_rows
@@ -43,7 +46,7 @@ def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
     """Figures of a file of coded texts as a model reads them; texts of one incident are drawn together for the intervals."""
     rows = list(read_coded(path))
     reader = Reader.load(artefact)
-    readings = reader.read_many((row.text, row.date) for row in rows)
+    readings = list(reader.read_many((row.text, row.date) for row in rows))
     tallies: list[dict[str, Counts]] = []
     errors: list[dict[str, Any]] = []
     for row, reading in zip(rows, readings, strict=True):
@@ -52,7 +55,13 @@ def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
         tally, wrong = score(row, reading)
         tallies.append(tally)
         errors += wrong
-    return {"model": reader.model, **summary(tallies, [row.incident for row in rows], errors)}
+    result = {"model": reader.model, **summary(tallies, [row.incident for row in rows], errors)}
+    coded = [row for _, row in read_rows(path)]
+    places = place_within(readings, coded, Gazetteer.packaged())
+    belligerents = belligerent_family(readings, coded, ActorTable.packaged(reader.labels))
+    for name, report in (("place", places), ("belligerent", belligerents)):
+        result["figures"] |= {f"{name} {key}": {**figure, "of": report["texts"]} for key, figure in report["figures"].items()}
+    return result
 
 
 def score(row: Coded, reading: Reading) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
