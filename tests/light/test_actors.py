@@ -64,6 +64,7 @@ def test_one_actor_has_one_id_under_all_its_names(span: str) -> None:
         ("قوات_سوريا_الديمقراطية", "sdf"),
         ("«قسد»", "sdf"),
         ("كتائب القسّام", "qassam"),
+        ("لطيران الاحتلال الروسي", "russian-forces"),
     ],
 )
 def test_clitics_head_nouns_and_marks_are_passed_over(span: str, actor: str) -> None:

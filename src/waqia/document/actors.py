@@ -134,7 +134,11 @@ class ActorTable:
         words, armed = fold(span).split(), True
         for position, word in enumerate(words):
             usable = armed and not (position == 0 and word.endswith(_PEOPLE))
-            found = [entry for entry in self._at(words, position) if usable or not entry.nationality]
+            entries, size = self._at(words, position)
+            passed = any(form in _PASSED_ARMED for form in uncliticised(word))
+            if size > 1 and passed and self._at(words, position + 1)[1] >= size:
+                continue  # «طيران الاحتلال الروسي»: «الاحتلال الروسي» says more than «طيران الاحتلال»
+            found = [entry for entry in entries if usable or not entry.nationality]
             if actor := _choose(found, year, named):
                 return actor
             forms = list(uncliticised(word))
@@ -152,18 +156,19 @@ class ActorTable:
         """Every actor that a text names anywhere by names that nobody shares, once each, in the order of the text."""
         words, found = fold(text).split(), dict[Actor, None]()
         for position in range(len(words)):
-            entries = self._at(words, position)
+            entries, _ = self._at(words, position)
             if entries and not any(entry.shared for entry in entries) and (actor := _choose(entries, year, frozenset())):
                 found[actor] = None
         return list(found)
 
-    def _at(self, words: Sequence[str], position: int) -> tuple[_Entry, ...]:
+    def _at(self, words: Sequence[str], position: int) -> tuple[tuple[_Entry, ...], int]:
+        """The rows of the longest alias that begins at a word, and how many words it has."""
         rest = [bare(word) for word in words[position + 1 : position + self.longest]]
         for first in dict.fromkeys(uncliticised(words[position])):
             for size in range(len(rest), -1, -1):
                 if found := self.entries.get((first, *rest[:size])):
-                    return found
-        return ()
+                    return found, size + 1
+        return (), 0
 
 
 @dataclass(frozen=True, slots=True)
