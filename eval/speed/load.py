@@ -71,16 +71,20 @@ def service(workers: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     call = [sys.executable, "-m", "waqia", "serve", "--port", "0", "--threads", "1", "--workers", str(workers)]
     process = subprocess.Popen(call, stderr=subprocess.PIPE)
     assert process.stderr is not None
+    drain = threading.Thread(target=process.stderr.read, daemon=True)
     try:
         address = re.search(rb":(\d+)/", process.stderr.readline())
         if address is None:
             raise RuntimeError("waqia serve did not say where it listens")
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        drain.start()
         _ready(int(address[1]))
         yield process, int(address[1])
     finally:
         process.terminate()
         process.wait(60)
+        if drain.is_alive():
+            drain.join(10)
+        process.stderr.close()
 
 
 def load(port: int, texts: Sequence[str], clients: int, seconds: float, *, kill: subprocess.Popen[bytes] | None = None) -> dict[str, Any]:

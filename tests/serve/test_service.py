@@ -5,12 +5,14 @@ import json
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 
 import jsonschema
 import pytest
 
+from eval.speed.load import load, service
 from tests.serve.conftest import command, serving
 from waqia import Reading
 from waqia.cli import main
@@ -339,3 +341,16 @@ def test_impossible_settings_are_refused(wrong):
 def test_a_port_that_is_taken_ends_with_2(client, capsys):
     assert main(["serve", "--port", str(client.port)]) == 2
     assert "another --port" in capsys.readouterr().err
+
+
+def test_the_missing_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve", "--port", "0"]) == 2
+    assert "pip install 'waqia[serve]'" in capsys.readouterr().err
+
+
+def test_the_load_test_loses_no_request_when_a_worker_is_killed():
+    with service(2) as (process, port):
+        found = load(port, [TEXT], 2, 2.0, kill=process)
+    assert found["lost"] == 0
+    assert found["texts"] > 0
