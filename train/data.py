@@ -89,8 +89,9 @@ def convert(folder: Path, labels: LabelSet) -> dict[str, list[Record]]:
 
 
 def split(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Records spread over the splits by the hash of their document (`document`, else the id); more records move none that shares no text with them.
+    """Records spread over the splits by the hash of their document (`document`, else the id).
 
+    More records move none that shares no text with them.
     Documents that share a text, but for white space, go together: no text and no document is in two splits. RecordError where an id
     stands twice.
     """
