@@ -23,7 +23,7 @@ from eval.score.command import run
 from eval.score.counts import Tally, add
 from eval.score.files import read_gold, read_predictions
 from eval.score.intervals import Effect, paired
-from eval.score.scoring import Scores, headline, score
+from eval.score.scoring import LOWER_IS_BETTER, Scores, headline, score
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record
@@ -45,6 +45,7 @@ class Comparison:
     a: Side
     b: Side
     test: Effect | None
+    lower_is_better: bool = False
 
     @property
     def verdict(self) -> str:
@@ -53,7 +54,7 @@ class Comparison:
             return "nothing to compare"
         if not self.test.decided:
             return "the data cannot decide"
-        return "B is better" if self.test.effect > 0 else "A is better"
+        return "B is better" if (self.test.effect > 0) != self.lower_is_better else "A is better"
 
 
 def compare(a: Sequence[Scores], b: Sequence[Scores], *, rounds: int = 1000, seed: int = 0) -> dict[str, Comparison]:
@@ -68,7 +69,7 @@ def compare(a: Sequence[Scores], b: Sequence[Scores], *, rounds: int = 1000, see
     def side(system: int, name: str) -> Side:
         return spread(whole[system][name], [figures[name] for figures in each[system]])
 
-    return {name: Comparison(side(0, name), side(1, name), tests.get(name)) for name in whole[0]}
+    return {name: Comparison(side(0, name), side(1, name), tests.get(name), name in LOWER_IS_BETTER) for name in whole[0]}
 
 
 def pool(seeds: Sequence[Scores]) -> list[Tally]:
@@ -84,10 +85,10 @@ def spread(value: float | None, seeds: Sequence[float | None]) -> Side:
 
 def table(comparisons: dict[str, Comparison]) -> list[str]:
     """The comparison as lines of text."""
-    lines = [f"{'':<30} {'A':>14} {'B':>14}  effect  95 % interval        p"]
+    lines = [f"{'':<34} {'A':>14} {'B':>14}  effect  95 % interval        p"]
     for name, c in comparisons.items():
         numbers = f"{t.effect:+.3f}  [{t.interval[0]:+.3f}, {t.interval[1]:+.3f}]  {t.p:.4f}  " if (t := c.test) else ""
-        lines.append(f"{name:<30} {_side(c.a):>14} {_side(c.b):>14}  {numbers}{c.verdict}")
+        lines.append(f"{name:<34} {_side(c.a):>14} {_side(c.b):>14}  {numbers}{c.verdict}")
     return lines
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.score.command import judge, run
-from eval.score.scoring import items, judged, match, overlap, same_participant
+from eval.score.match import items, judged, match, overlap, same_participant
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
 

@@ -26,7 +26,7 @@ from eval.score.command import run
 from eval.score.counts import Counts, Tally, add
 from eval.score.files import prediction, read_predictions
 from eval.score.intervals import bootstrap
-from eval.score.scoring import passage_types
+from eval.score.match import passage_types
 from waqia.labels import LabelSet
 from waqia.reader import Reader
 from waqia.schema import Participant, Record, Span

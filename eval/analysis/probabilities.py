@@ -23,7 +23,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from eval.score.command import judge, run
 from eval.score.counts import mean
-from eval.score.scoring import asked_types, items, judged, match, passage_types, same_incident, same_participant
+from eval.score.match import asked_types, items, judged, match, passage_types, same_incident, same_participant
 from waqia.labels import LabelSet
 from waqia.schema import Record
 

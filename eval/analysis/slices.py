@@ -20,7 +20,8 @@ from typing import Any
 from eval.score.command import judge, run
 from eval.score.counts import Counts, Tally, add
 from eval.score.intervals import Figures, bootstrap
-from eval.score.scoring import ACTORS, Scores, items, judged, match, same_incident, same_participant, score
+from eval.score.match import items, judged, match, same_incident, same_participant
+from eval.score.scoring import Scores, score
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
 
@@ -55,15 +56,16 @@ def slice_counts(
     whole = {
         "types F1": sum((tally[f"types/{name}"] for name in labels.incident_types if f"types/{name}" in tally), Counts()),
         "incidents F1": tally["incidents"],
-        "actors F1": tally["actors/half"],
+        "actors F1": tally["actors/any"],
     }
     for kind, part in passage_slices(gold, len(ours)):
         yield from (((kind, part, figure), counts) for figure, counts in whole.items())
     if seen:
         for name in labels.incident_types:
             yield ("type in training", band(seen.get(name, 0), (0, 9, 49, 99, 199)), "incidents F1"), tally[f"incidents/{name}"]
-    yield from incident_slices(ours, theirs)
-    yield from actor_slices(gold.text, ours, theirs, vocabulary)
+    if labels.actors:
+        yield from incident_slices(ours, theirs, labels.actors[0])
+    yield from actor_slices(gold.text, ours, theirs, labels.actors, vocabulary)
 
 
 def passage_slices(gold: Record, incidents: int) -> Iterator[tuple[str, str]]:
@@ -74,26 +76,28 @@ def passage_slices(gold: Record, incidents: int) -> Iterator[tuple[str, str]]:
     yield "incidents", band(incidents, (0, 1, 2))
 
 
-def incident_slices(ours: Sequence[Incident], theirs: Sequence[Incident]) -> Iterator[tuple[Key, Counts]]:
+def incident_slices(ours: Sequence[Incident], theirs: Sequence[Incident], doer: str) -> Iterator[tuple[Key, Counts]]:
     """Recall of incidents with and without a named initiator, and those without that are left so."""
     matched = match(ours, theirs, same_incident)
     found = {id(a) for a, _ in matched}
     for incident in ours:
-        part = "named" if _has_initiator(incident) else "hidden"
+        part = "named" if _names(incident, doer) else "hidden"
         yield ("initiator", part, "incidents recall"), Counts(int(id(incident) in found), 1)
     for a, b in matched:
-        if not _has_initiator(a):
-            yield ("initiator", "hidden", "left without"), Counts(int(not _has_initiator(b)), 1)
+        if not _names(a, doer):
+            yield ("initiator", "hidden", "left without"), Counts(int(not _names(b, doer)), 1)
 
 
-def actor_slices(text: str, ours: Sequence[Incident], theirs: Sequence[Incident], vocabulary: set[str]) -> Iterator[tuple[Key, Counts]]:
+def actor_slices(
+    text: str, ours: Sequence[Incident], theirs: Sequence[Incident], actors: Sequence[str], vocabulary: set[str]
+) -> Iterator[tuple[Key, Counts]]:
     """Recall of gold actors by what they are and where they stand."""
     gold = items(ours)
     found = {id(a) for a, _ in match(gold, items(theirs), same_participant)}
     triggers = [incident.trigger for incident in ours for _ in incident.participants]
     for item, trigger in zip(gold, triggers, strict=True):
         actor, hit = item.participant, Counts(int(id(item) in found), 1)
-        if actor.role in ACTORS:
+        if actor.role in actors:
             yield ("sector", str(actor.sector), "actors recall"), hit
             yield ("words from trigger", band(words_between(text, actor, trigger), (2, 5, 10, 25)), "actors recall"), hit
             yield ("clitic", "attached" if has_clitic(actor.text, vocabulary) else "none", "actors recall"), hit
@@ -125,8 +129,8 @@ def read(total: Tally) -> Figures:
     return {name: counts.recall if name.endswith(RECALL) else counts.f1 for name, counts in total.items()}
 
 
-def _has_initiator(incident: Incident) -> bool:
-    return any(participant.role == "initiator" for participant in incident.participants)
+def _names(incident: Incident, doer: str) -> bool:
+    return any(participant.role == doer for participant in incident.participants)
 
 
 def table(result: dict[str, Any]) -> list[str]:

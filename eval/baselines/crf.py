@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.score.scoring import answered
+from eval.score.match import answered
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Record, Span

@@ -20,7 +20,8 @@ from typing import Any
 
 from eval.baselines import crf, keywords, tfidf
 from eval.score.files import read_gold, read_predictions
-from eval.score.scoring import passage_types, score
+from eval.score.match import passage_types
+from eval.score.scoring import score
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.records import dump_row

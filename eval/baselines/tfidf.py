@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import FeatureUnion
 
-from eval.score.scoring import passage_types
+from eval.score.match import passage_types
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record

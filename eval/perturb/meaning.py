@@ -22,7 +22,7 @@ import yaml
 from eval.perturb.edits import Edit, apply
 from eval.score.counts import Counts, Tally, add
 from eval.score.intervals import bootstrap, paired
-from eval.score.scoring import judged, match, same_incident
+from eval.score.match import judged, match, same_incident
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
 

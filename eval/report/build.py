@@ -40,7 +40,8 @@ from eval.compare import compare
 from eval.perturb.robustness import judge
 from eval.report import plots
 from eval.score.files import prediction, read_gold, read_predictions
-from eval.score.scoring import judged, score
+from eval.score.match import judged
+from eval.score.scoring import score
 from waqia.arabic import sentence_starts
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+
+Number = int | float | Fraction  # numerators of some measures are fractions, kept exact so that the order of adding does not matter
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Matched, gold and predicted items; add them over documents, then read the ratio. Nothing to score is None."""
 
-    hits: int = 0
-    gold: int = 0
-    predicted: int = 0
+    hits: Number = 0
+    gold: int | float = 0
+    predicted: int | float = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(self.hits + other.hits, self.gold + other.gold, self.predicted + other.predicted)
@@ -20,17 +23,17 @@ class Counts:
     @property
     def precision(self) -> float | None:
         """Share of the predicted items that match."""
-        return self.hits / self.predicted if self.predicted else None
+        return float(self.hits / self.predicted) if self.predicted else None
 
     @property
     def recall(self) -> float | None:
         """Share of the gold items that are matched; of a figure without predictions of its own, its accuracy."""
-        return self.hits / self.gold if self.gold else None
+        return float(self.hits / self.gold) if self.gold else None
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of the two."""
-        return 2 * self.hits / (self.gold + self.predicted) if self.gold + self.predicted else None
+        return float(2 * self.hits / (self.gold + self.predicted)) if self.gold + self.predicted else None
 
 
 Tally = Mapping[str, Counts]

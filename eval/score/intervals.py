@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.score.counts import Counts, Tally
+from eval.score.counts import Counts, Tally, add
 
 Interval = tuple[float, float]
 Figures = Mapping[str, float | None]
@@ -71,7 +71,7 @@ def paired(
     counts = both.reshape(2, -1, *both.shape[1:])  # (system, document, name, 3)
     random, size = np.random.default_rng(seed), counts.shape[1]
 
-    def effects(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[str, float]:
+    def effects(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, float]:
         x, y = (figures(_tally(names, side)) for side in (first, second))
         return {name: v - u for name, u in x.items() if u is not None and (v := y[name]) is not None}
 
@@ -92,19 +92,22 @@ def paired(
     return {name: Effect(seen[name], _interval(values, tail), as_large[name] / (1 + rounds)) for name, values in drawn.items() if values}
 
 
-def by_document(tallies: Sequence[Tally], documents: Sequence[Hashable]) -> tuple[list[str], NDArray[np.int64]]:
+def by_document(tallies: Sequence[Tally], documents: Sequence[Hashable]) -> tuple[list[str], NDArray[np.float64]]:
     """Names of the counts, and an array (document, name, 3) of hits, gold and predicted; the file's order does not matter."""
     names = sorted({name for tally in tallies for name in tally})
     place = {name: n for n, name in enumerate(names)}
     row = {document: n for n, document in enumerate(sorted(set(documents), key=repr))}
-    counts = np.zeros((len(row), len(names), 3), np.int64)
+    counts = np.zeros((len(row), len(names), 3))
+    of: dict[Hashable, list[Tally]] = {}
     for tally, document in zip(tallies, documents, strict=True):
-        for name, c in tally.items():
-            counts[row[document], place[name]] += (c.hits, c.gold, c.predicted)
+        of.setdefault(document, []).append(tally)
+    for document, own in of.items():
+        for name, c in add(own).items():
+            counts[row[document], place[name]] = (float(c.hits), c.gold, c.predicted)
     return names, counts
 
 
-def _tally(names: Sequence[str], counts: NDArray[np.int64]) -> dict[str, Counts]:
+def _tally(names: Sequence[str], counts: NDArray[np.float64]) -> dict[str, Counts]:
     return {name: Counts(*row) for name, row in zip(names, counts.tolist(), strict=True)}
 
 

@@ -3,12 +3,15 @@
 Both files are JSONL records, of any system. What is counted, over all passages, before anything is divided:
 
 - types: the set of incident types of a passage (from `passage_types`, where a system that finds no incidents gives it); micro and macro F1.
-- incidents: one to one, same type, overlapping triggers.
-- triggers: exact spans, identified (any type) and classified (same type).
-- participants by role: one to one over the passage, same incident type and role; exact, and sharing at least half of the longer span.
-  `actors` is initiator and target together. An actor of two incidents is two participants.
-- arguments: exact spans within incidents of the same type, identified (any role) and classified (same role), as in Li et al. (2013).
-- sectors on half-matched actors, statuses on matched incidents, and the share of incident-free passages that are kept free.
+- incidents, by happening: one to one, same type, any mention of the one overlapping any mention of the other; a happening predicted twice
+  is one hit and one error. Likewise "incident count error": how far the number of incidents of a text is off, on average.
+- participants by role: one to one over the passage, same incident type and role, any mention of the one sharing at least half of the longer
+  span with any mention of the other. `actors` are the label set's actor roles together. An actor of two incidents is two participants.
+- sectors on matched actors, statuses on matched incidents, and the share of incident-free passages that are kept free.
+- merging, end to end: whether the mentions of one happening are one incident (eval.score.coreference), where gold tells mentions.
+- the same by the one labelled span ("one trigger", "one mention"): the trigger for an incident, its one span for a participant; exact
+  spans; triggers identified (any type) and classified (same type); arguments identified and classified within incidents of the same type,
+  as in Li et al. (2013). Where neither side tells mentions, these and the figures by happening are equal.
 
 Matching is the best possible one to one (an assignment problem), whatever the order: most pairs, then most overlap, then most agreement in
 status or sector. A prediction with `error` counts as empty. Types that a gold record does not list in `annotated`
@@ -18,25 +21,32 @@ are left out on both sides; types that it only answers for the passage (`answers
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import numpy as np
-from scipy.optimize import linear_sum_assignment
+from typing import Any
 
 from eval.score.command import judge
-from eval.score.counts import Counts, Tally, add, mean
+from eval.score.coreference import clusters, compare_clusters, merging_figures
+from eval.score.counts import Counts, Number, Tally, add, mean
 from eval.score.intervals import Interval, bootstrap
+from eval.score.match import (
+    Item,
+    asked_types,
+    items,
+    judged,
+    match,
+    passage_types,
+    same_incident,
+    same_participant,
+    same_span,
+    same_trigger,
+    unmarked_types,
+)
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Participant, Record, Span
+from waqia.schema import Incident, Record, Span
 
-ACTORS = ("initiator", "target")
-TIE = 1e-6  # what agreement in status or sector weighs beside overlap: enough to decide between equal spans, never more
-ACCURACIES = {"sectors", "statuses", "incident-free kept"}
-
-_T = TypeVar("_T")
+LOWER_IS_BETTER = frozenset({"incident count error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Scores:
             "figures": figures,
             "mean_average_precision": mean(self.average_precision.values()),
             "types": {name: _type_row(total, name, self.average_precision.get(name)) for name in self.labels.incident_types},
-            "counts": {name: [counts.hits, counts.gold, counts.predicted] for name, counts in sorted(total.items())},
+            "counts": {name: [_plain(counts.hits), counts.gold, counts.predicted] for name, counts in sorted(total.items())},
             "errors": list(self.errors),
         }
 
@@ -101,17 +111,35 @@ def headline(total: Tally, labels: LabelSet) -> dict[str, float | None]:
         "types micro-F1": sum(types, Counts()).f1,
         "types macro-F1": mean(counts.f1 for counts in types),
         "incidents F1": read("incidents").f1,
+        "actors F1": read("actors/any").f1,
+    }
+    figures |= {f"{role} F1": read(f"participants/{role}/any").f1 for role in labels.roles}
+    figures |= {f"{name} accuracy": read(name).recall for name in ("sectors", "statuses")}
+    figures |= {"incident-free kept": read("incident-free kept").recall, "incident count error": read("incident count error").recall}
+    return figures | merging_figures(total) | _strict(total, labels)
+
+
+def _strict(total: Tally, labels: LabelSet) -> dict[str, float | None]:
+    """The figures that look at the one labelled span alone."""
+
+    def read(name: str) -> Counts:
+        return total.get(name, Counts())
+
+    figures = {
+        "incidents F1 (one trigger)": read("one trigger/incidents").f1,
         "trigger identification F1": read("triggers/identified").f1,
         "trigger classification F1": read("triggers/classified").f1,
-        "actors F1": read("actors/half").f1,
+        "actors F1 (one mention)": read("actors/half").f1,
         "actors exact F1": read("actors/exact").f1,
     }
     for role in labels.roles:
-        figures[f"{role} F1"] = read(f"participants/{role}/half").f1
+        figures[f"{role} F1 (one mention)"] = read(f"participants/{role}/half").f1
         figures[f"{role} exact F1"] = read(f"participants/{role}/exact").f1
     figures["argument identification F1"] = read("arguments/identified").f1
     figures["argument classification F1"] = read("arguments/classified").f1
-    return figures | {f"{name} accuracy" if name != "incident-free kept" else name: read(name).recall for name in sorted(ACCURACIES)}
+    figures["sectors accuracy (one mention)"] = read("one mention/sectors").recall
+    figures["statuses accuracy (one trigger)"] = read("one trigger/statuses").recall
+    return figures
 
 
 def tally(gold: Record, predicted: Record, labels: LabelSet) -> dict[str, Counts]:
@@ -126,48 +154,15 @@ def tally(gold: Record, predicted: Record, labels: LabelSet) -> dict[str, Counts
     for name in labels.incident_types:
         result[f"incidents/{name}"] = _counts([pair for pair in matched if pair[0].type == name], *_typed(name, ours, theirs))
     result["incidents"] = _counts(matched, ours, theirs)
-    result["statuses"] = Counts(sum(a.status == b.status for a, b in matched), len(matched))
+    result["statuses"] = _agree(matched)
+    result["incident count error"] = Counts(abs(len(ours) - len(theirs)), 1)
+    strict = match(ours, theirs, same_trigger)
+    result["one trigger/incidents"], result["one trigger/statuses"] = _counts(strict, ours, theirs), _agree(strict)
+    if all(incident.mentions is not None for incident in ours):
+        result |= compare_clusters(clusters(ours), clusters(theirs))
     result["triggers/identified"] = _same_items(*([_bounds(i.trigger) for i in side] for side in (ours, theirs)))
     result["triggers/classified"] = _same_items(*([(i.type, *_bounds(i.trigger)) for i in side] for side in (ours, theirs)))
     return result | _participants(ours, theirs, labels)
-
-
-def asked_types(gold: Record, labels: LabelSet) -> set[str]:
-    """The incident types that the annotators of a record were asked about."""
-    return set(labels.incident_types if gold.annotated is None else gold.annotated)
-
-
-def unmarked_types(gold: Record) -> set[str]:
-    """The incident types that a record is said to report without a span to show for it."""
-    return answered(gold) - {incident.type for incident in gold.incidents}
-
-
-def judged(gold: Record, predicted: Record, labels: LabelSet) -> tuple[list[Incident], list[Incident]]:
-    """The incidents of gold and prediction that can be judged: those of types that were asked about and marked."""
-    types = asked_types(gold, labels) - unmarked_types(gold)
-    return [i for i in gold.incidents if i.type in types], [i for i in predicted.incidents if i.type in types]
-
-
-def same_incident(gold: Incident, predicted: Incident) -> float:
-    """How well two incidents match: 0 for not at all, else the overlap of their triggers."""
-    shared = overlap(gold.trigger, predicted.trigger) if gold.type == predicted.type else 0.0
-    return shared + TIE * (gold.status == predicted.status) if shared else 0.0
-
-
-def overlap(a: Span, b: Span) -> float:
-    """Characters that two spans share, as a part of the longer one."""
-    shared = min(a.end, b.end) - max(a.start, b.start)
-    return max(0, shared) / max(a.end - a.start, b.end - b.start)
-
-
-def match(gold: Sequence[_T], predicted: Sequence[_T], likeness: Callable[[_T, _T], float]) -> list[tuple[_T, _T]]:
-    """The one-to-one matching with most pairs, and among those the one with most likeness; pairs of likeness 0 are none."""
-    if not gold or not predicted:
-        return []
-    likely = np.array([[likeness(a, b) for b in predicted] for a in gold])
-    # A pair more outweighs any likeness: likeness adds at most 1 + TIE a pair.
-    weight = np.where(likely > 0, likely + min(likely.shape) + 2, 0)
-    return [(gold[a], predicted[b]) for a, b in zip(*linear_sum_assignment(weight, maximize=True), strict=True) if likely[a, b] > 0]
 
 
 def average_precision(pairs: Sequence[tuple[Record, Record]], labels: LabelSet) -> dict[str, float | None]:
@@ -190,61 +185,36 @@ def average_precision(pairs: Sequence[tuple[Record, Record]], labels: LabelSet) 
     return result
 
 
-def passage_types(record: Record) -> set[str]:
-    """The incident types that a record says its passage reports."""
-    given = record.extra.get("passage_types")
-    return set(given) if given is not None else {incident.type for incident in record.incidents} | answered(record)
-
-
-def answered(record: Record) -> set[str]:
-    """The incident types that a record only says its passage reports, whether or not it marks them."""
-    return {name for name, answer in record.extra.get("answers", {}).items() if answer == "yes"}
-
-
 def _types(gold: Record, predicted: Record, asked: set[str]) -> dict[str, Counts]:
     ours, theirs = passage_types(gold), passage_types(predicted)
     return {f"types/{name}": Counts(int(name in ours & theirs), int(name in ours), int(name in theirs)) for name in sorted(asked)}
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A participant with the type of its incident."""
-
-    incident: str
-    participant: Participant
-
-
 def _participants(ours: Sequence[Incident], theirs: Sequence[Incident], labels: LabelSet) -> dict[str, Counts]:
     gold, predicted = items(ours), items(theirs)
-    result: dict[str, Counts] = {}
-    sectors = actors_half = actors_exact = Counts()
+    result = {name: Counts() for name in ("sectors", "one mention/sectors", "actors/any", "actors/half", "actors/exact")}
     for role in labels.roles:
         a, b = ([item for item in side if item.participant.role == role] for side in (gold, predicted))
-        matched = match(a, b, same_participant)
-        half, exact = _counts(matched, a, b), _same_items([_key(item) for item in a], [_key(item) for item in b])
-        result[f"participants/{role}/half"], result[f"participants/{role}/exact"] = half, exact
-        if role in ACTORS:
-            actors_half, actors_exact = actors_half + half, actors_exact + exact
+        matched, strict = match(a, b, same_participant), match(a, b, same_span)
+        exact = _same_items([_key(item) for item in a], [_key(item) for item in b])
+        for name, counts in (("any", _counts(matched, a, b)), ("half", _counts(strict, a, b)), ("exact", exact)):
+            result[f"participants/{role}/{name}"] = counts
+            if role in labels.actors:
+                result[f"actors/{name}"] += counts
         if labels.roles[role].sector:
-            right = sum(x.participant.sector == y.participant.sector for x, y in matched)
-            sectors = sectors + Counts(right, len(matched))
-    result |= {"actors/half": actors_half, "actors/exact": actors_exact, "sectors": sectors}
+            result["sectors"] += _same_sectors(matched)
+            result["one mention/sectors"] += _same_sectors(strict)
     result["arguments/identified"] = _same_items(*([_key(item)[:3] for item in side] for side in (gold, predicted)))
     result["arguments/classified"] = _same_items(*([_key(item) for item in side] for side in (gold, predicted)))
     return result
 
 
-def items(incidents: Sequence[Incident]) -> list[Item]:
-    """The participants of incidents; an actor of two incidents is two."""
-    return [Item(incident.type, participant) for incident in incidents for participant in incident.participants]
+def _same_sectors(matched: Sequence[tuple[Item, Item]]) -> Counts:
+    return Counts(sum(x.participant.sector == y.participant.sector for x, y in matched), len(matched))
 
 
-def same_participant(a: Item, b: Item) -> float:
-    """How well two participants match: 0 for not at all, else the part of the longer span that they share, at least half."""
-    shared = overlap(a.participant, b.participant)
-    if a.incident != b.incident or a.participant.role != b.participant.role or shared < 0.5:
-        return 0.0
-    return shared + TIE * (a.participant.sector == b.participant.sector)
+def _agree(matched: Sequence[tuple[Incident, Incident]]) -> Counts:
+    return Counts(sum(a.status == b.status for a, b in matched), len(matched))
 
 
 def _key(item: Item) -> tuple[str, int, int, str]:
@@ -268,6 +238,10 @@ def _same_items(gold: Sequence[Any], predicted: Sequence[Any]) -> Counts:
     return Counts(hits, len(gold), len(predicted))
 
 
+def _plain(number: Number) -> int | float:
+    return number if isinstance(number, int) else float(number)
+
+
 def _type_row(total: Tally, name: str, precision: float | None) -> dict[str, Any]:
     incidents, passages = total.get(f"incidents/{name}", Counts()), total.get(f"types/{name}", Counts())
     row = {"gold": incidents.gold, "predicted": incidents.predicted, "hits": incidents.hits}
@@ -280,7 +254,7 @@ def table(scores: dict[str, Any]) -> list[str]:
     lines = [f"{scores['records']} records of {scores['documents']} documents, {scores['label_set']}", ""]
     for name, figure in scores["figures"].items():
         low, high = figure["interval"] or (None, None)
-        lines.append(f"{name:<30} {_number(figure['value'])}" + ("" if low is None else f"  [{_number(low)}, {_number(high)}]"))
+        lines.append(f"{name:<34} {_number(figure['value'])}" + ("" if low is None else f"  [{_number(low)}, {_number(high)}]"))
     lines += ["", f"{'type':<22} {'gold':>5} {'pred':>5}   prec    rec     F1   type F1    AP"]
     for name, row in scores["types"].items():
         if row["gold"] or row["predicted"] or row["passage_f1"] is not None:
