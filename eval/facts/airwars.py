@@ -83,7 +83,7 @@ def score(row: Coded, reading: Reading) -> tuple[dict[str, Counts], list[dict[st
             continue
         bound = getattr(facts.counts, kind)
         read = None if bound is None else bound.estimate()
-        right = coded[0] <= (read or 0) <= coded[1]
+        right = read is not None and coded[0] <= read <= coded[1]
         tally[f"{kind} within bounds"] = hit(right)
         if read is not None:
             tally[f"{kind} within bounds, where one is read"] = hit(right)
