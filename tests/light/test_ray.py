@@ -13,6 +13,7 @@ from waqia.cli import main
 NEEDS = "reading past one machine needs pip install 'waqia[ray]'"
 ray, pa, parquet = (pytest.importorskip(name, reason=NEEDS) for name in ("ray", "pyarrow", "pyarrow.parquet"))
 
+from waqia.bulk.job import locked  # noqa: E402
 from waqia.bulk.ray import READING, digests, fresh, lines, run  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
@@ -124,6 +125,17 @@ def test_an_output_folder_of_something_else_is_not_written_to(cluster, tmp_path,
 def test_a_source_of_neither_kind_is_refused(tmp_path, reader):
     with pytest.raises(ConfigError, match="found neither"):
         run(tmp_path, tmp_path / "out", reader, workers=1)
+
+
+def test_a_second_job_on_a_folder_is_told_who_writes_it(tmp_path, reader):
+    with locked(tmp_path / "out", tmp_path / "out.lock"), pytest.raises(ConfigError, match=f"process {os.getpid()} on .* is writing it"):
+        run(source(tmp_path / "in"), tmp_path / "out", reader, workers=1)
+
+
+def test_fields_named_like_ours_stay_among_the_fields_of_a_line(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "text": "x", "incidents": [1]}', "utf-8")
+    read = lines(pa.Table.from_pylist([{"path": str(tmp_path / "a.jsonl"), "start": 0, "stop": 100}]))
+    assert json.loads(read["fields"][0].as_py()) == {"incidents": [1]}
 
 
 def test_a_parquet_source_without_texts_is_refused(tmp_path, reader):

@@ -9,7 +9,9 @@ a worker that dies is replaced and its rows are read by another. A row that cann
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import ray.data
 from numpy.typing import NDArray
 from pyarrow import fs
 
+from waqia.bulk.job import locked
 from waqia.bulk.jsonl import OURS, Outcome
 from waqia.errors import ConfigError, RecordError
 from waqia.reader import Reader
@@ -67,10 +70,17 @@ def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int)
     Rows need the columns `id`, unique, and `text`. Other columns of Parquet are kept; other fields of JSONL stand as JSON in `fields`.
     A worker is one process with a copy of `reader`, so load that with threads=1; its artefact must lie at the same path on every machine.
     Skipping takes 16 bytes an id written before in the memory of every machine. Runs on the cluster of RAY_ADDRESS, else on this machine.
-    ConfigError where the source is neither kind or lacks a column, or where the target was read by another model.
+    ConfigError where the source is neither kind or lacks a column, where the target was read by another model, or where another job
+    of this machine is writing it.
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}, expected at least 1")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports usage when it starts, unless this stands before; yours holds
+    with _alone(target):
+        return _run(source, target, reader, workers)
+
+
+def _run(source: str | Path, target: str | Path, reader: Reader, workers: int) -> Outcome:
     rows = _rows(*_files(source))
     done, before = _done(target, reader.model)
     options = {"reader": reader, "done": [ray.put(done)]}
@@ -79,6 +89,15 @@ def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int)
     paths, system = _whole(target)
     written = files.dataset(paths, schema=READING, filesystem=system)
     return Outcome(before, written.count_rows() - before, written.count_rows(filter=files.field("error").is_valid()))
+
+
+def _alone(target: str | Path) -> AbstractContextManager[None]:
+    """Be the only job that writes a folder of this machine; a store elsewhere (s3://…) has no locks."""
+    if "://" in str(target):
+        return nullcontext()
+    place = Path(target).resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return locked(place, place.with_name(f"{place.name}.lock"))
 
 
 class Worker:
@@ -137,7 +156,7 @@ def _line(line: bytes, where: str) -> dict[str, Any]:
         return {"id": where, FAULT: str(error)}
     if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"].isprintable():
         return {"id": where, FAULT: f"{where}: expected an object with id, which is text that can be printed, and text"}
-    fields = dump_row({name: value for name, value in row.items() if name not in ("id", "text", *OURS)})
+    fields = dump_row({name: value for name, value in row.items() if name not in ("id", "text")})
     try:
         row["text"].encode()
     except (KeyError, AttributeError, UnicodeEncodeError) as error:
