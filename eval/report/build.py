@@ -24,6 +24,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eval.analysis.coverage import reach
-from eval.analysis.errors import Verdict, analyse, classify, triggers
+from eval.analysis.errors import Verdict, analyse, classify_incidents
 from eval.analysis.probabilities import probabilities
 from eval.analysis.slices import order, slices
 from eval.compare import compare
@@ -54,9 +55,11 @@ EXAMPLES = 6  # of each kind of error
 LATENCIES = 100  # passages read one at a time
 PACKAGES = ("waqia", "numpy", "onnxruntime", "tokenizers", "scikit-learn", "scipy", "matplotlib")
 HEADLINE = (
-    "types micro-F1", "types macro-F1", "incidents F1", "trigger identification F1", "trigger classification F1", "actors F1",
-    "actors exact F1", "initiator F1", "target F1", "reporter F1", "place F1", "time F1", "casualties F1", "argument identification F1",
-    "argument classification F1", "sectors accuracy", "statuses accuracy", "incident-free kept",
+    "types micro-F1", "types macro-F1", "incidents F1", "incidents F1 (one trigger)", "incident count error", "incident-free kept",
+    "merging LEA", "merging CoNLL F1", "actors F1", "actors F1 (one mention)", "actors exact F1",
+    *(f"{role} F1{how}" for role in ("initiator", "target", "reporter", "place", "time", "casualties") for how in ("", " (one mention)")),
+    "sectors accuracy", "statuses accuracy", "trigger identification F1", "trigger classification F1", "argument identification F1",
+    "argument classification F1",
 )  # fmt: skip
 
 
@@ -170,24 +173,25 @@ def artefact_facts(folder: Path) -> dict[str, Any]:
 
 
 def examples(gold: Sequence[Record], predicted: Sequence[Record], labels: LabelSet) -> Iterator[dict[str, Any]]:
-    """Errors that tell most, each in its sentence: incidents found where none is or of a wrong type, the most confident first; and missed
-    ones, those of types that the model thought least likely for the passage first."""
-    found: dict[str, list[tuple[float, Record, Verdict, Incident | None, Incident | None]]] = {"spurious": [], "wrong": [], "missed": []}
+    """Errors that tell most, each in its sentence: incidents found where none is, of a wrong type or told twice, the most confident first;
+    and missed ones, those of types that the model thought least likely for the passage first."""
+    found: dict[str, list[tuple[float, Record, Verdict, Incident | None, Incident | None]]] = {
+        kind: [] for kind in ("spurious", "wrong", "repeated", "missed")
+    }
     for record, said in zip(gold, predicted, strict=True):
         ours, theirs = judged(record, said, labels)
-        for verdict in classify(triggers(ours), triggers(theirs)):
+        for verdict in classify_incidents(ours, theirs):
             if verdict.kind in found:
                 a, b = _of(ours, verdict.gold), _of(theirs, verdict.predicted)
                 sure = (b.score or 0.0) if b else 1 - float(said.extra.get("types", {}).get(a.type if a else "", 0.0))
                 found[verdict.kind].append((sure, record, verdict, a, b))
     for kind, rows in found.items():
         for _, record, _, a, b in sorted(rows, key=lambda row: (-row[0], row[1].id))[:EXAMPLES]:
-            start, end = sentence(record.text, a or b)
             yield {
                 "kind": kind,
                 "id": record.id,
                 "sides": [
-                    {"side": side, "type": incident.type, "score": incident.score, "pieces": pieces(record.text, start, end, incident)}
+                    {"side": side, "type": incident.type, "score": incident.score, "pieces": pieces(record.text, incident)}
                     for side, incident in (("gold", a), ("model", b))
                     if incident is not None
                 ],
@@ -201,19 +205,21 @@ def _of(incidents: Iterable[Incident], mark: Any) -> Incident | None:
     return next(i for i in incidents if (i.type, i.trigger.start, i.trigger.end) == bounds)
 
 
-def sentence(text: str, incident: Incident | None) -> tuple[int, int]:
+def sentence(text: str, incident: Incident) -> tuple[int, int]:
     """Bounds of the sentences that hold an incident's trigger."""
-    assert incident is not None
     starts = sentence_starts(text)
     first = bisect_right(starts, incident.trigger.start) - 1
     last = bisect_right(starts, max(incident.trigger.start, incident.trigger.end - 1))
     return starts[first], starts[last] if last < len(starts) else len(text)
 
 
-def pieces(text: str, start: int, end: int, incident: Incident) -> list[tuple[str, str]]:
-    """The text from start to end cut where a span of the incident begins or ends, each piece with its role, `trigger` or nothing."""
-    shortest_first = sorted(incident.participants, key=lambda p: p.end - p.start)
-    spans: list[tuple[Span, str]] = [(incident.trigger, "trigger"), *((p, p.role) for p in shortest_first)]
+def pieces(text: str, incident: Incident) -> list[tuple[str, str]]:
+    """An incident's sentence cut where a mention of it or of its participants begins or ends, each piece with its role, `trigger` or
+    nothing."""
+    start, end = sentence(text, incident)
+    parts = [(span, p.role) for p in incident.participants for span in (p, *p.mentions)]
+    spans: list[tuple[Span, str]] = [(span, "trigger") for span in incident.all_mentions]
+    spans += sorted(parts, key=lambda part: part[0].end - part[0].start)
     places = {place for span, _ in spans for place in (span.start, span.end) if start < place < end}
     cuts = [start, *sorted(places), end]
     return [(text[a:b], next((name for span, name in spans if span.start <= a and b <= span.end), "")) for a, b in pairwise(cuts)]
@@ -236,6 +242,7 @@ def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: Lab
         "engines": plots.engines(report["engines"]) if report["engines"] else None,
     }
     return environment.get_template("report.html").render(
+        palette=Markup(files("waqia.formats").joinpath("palette.css").read_text("utf-8")),  # our own style
         report=report,
         headline=[name for name in HEADLINE if name in report["figures"]],
         types={name: row for name, row in report["types"].items() if row["gold"] or row["predicted"] or row["passage_f1"] is not None},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.analysis.errors import CLASSES, Mark, analyse, classify, main
+from eval.analysis.errors import CLASSES, Mark, analyse, classify, classify_incidents, main
 from tests.conftest import span
 from waqia import Incident, Participant, Record, Span, write_records
 
@@ -32,6 +32,7 @@ def kinds(gold, predicted):
         ([], [mark("a", 0, 4)], {"spurious": 1}),
         ([mark("a", 0, 4), mark("a", 6, 9)], [mark("a", 0, 9)], {"boundary": 1, "merged": 1}),
         ([mark("a", 0, 9)], [mark("a", 0, 4), mark("a", 6, 9)], {"boundary": 1, "split": 1}),
+        ([mark("a", 0, 9)], [mark("a", 0, 4), mark("b", 6, 9)], {"boundary": 1, "spurious": 1}),
         ([mark("a", 0, 4, "shelling")], [mark("a", 0, 4, "arrest")], {"missed": 1, "spurious": 1}),
     ],
 )
@@ -57,6 +58,29 @@ def test_every_mark_is_in_exactly_one_verdict(gold, predicted):
 def passage(type_, role, sector):
     actor = Participant(**span(TEXT, "مسلحون"), role=role, sector=sector)
     return Record("x", TEXT, (Incident(type_, "actual", Span(**span(TEXT, "هاجم")), (actor,)),))
+
+
+REPEATED = "اعتقلت الشرطة ثلاثة في تعز. جاءت الاعتقالات بعد هجوم."
+
+
+def told(type_, *words):
+    first, *others = (Span(**span(REPEATED, word)) for word in words)
+    return Incident(type_, "actual", first, mentions=tuple(others))
+
+
+@pytest.mark.parametrize(
+    ("predicted", "expected"),
+    [
+        ([told("arrest", "الاعتقالات")], {"right": 1}),
+        ([told("arrest", "اعتقلت"), told("arrest", "الاعتقالات")], {"right": 1, "repeated": 1}),
+        ([told("arrest", "اعتقلت"), told("abduction", "الاعتقالات")], {"right": 1, "repeated": 1}),
+        ([told("abduction", "اعتقلت"), told("abduction", "الاعتقالات")], {"wrong": 1, "repeated": 1}),
+        ([told("arrest", "اعتقلت", "الاعتقالات"), told("armed_attack", "هجوم")], {"right": 1, "spurious": 1}),
+    ],
+)
+def test_a_happening_told_twice_is_a_class_of_its_own_whatever_its_type(predicted, expected):
+    gold = [told("arrest", "اعتقلت", "الاعتقالات")]
+    assert Counter(verdict.kind for verdict in classify_incidents(gold, predicted)) == expected
 
 
 def test_confusions_name_what_was_taken_for_what(labels):

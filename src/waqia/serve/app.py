@@ -152,7 +152,8 @@ def create_app(settings: Settings, *, reader: Reader | None = None) -> ASGIApp:
 
 
 async def _page(request: Request, *, name: str, kind: str) -> Response:
-    return Response((files("waqia.serve") / name).read_bytes(), media_type=kind)
+    colours = (files("waqia.formats") / "palette.css").read_bytes() if name == "page.css" else b""
+    return Response(colours + (files("waqia.serve") / name).read_bytes(), media_type=kind)
 
 
 async def _unless_gone(request: Request, reading: Coroutine[Any, Any, list[Reading]]) -> list[Reading]:
