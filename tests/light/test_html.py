@@ -42,7 +42,7 @@ def test_text_and_title_are_escaped(labels):
 
 def test_the_whole_text_is_there_unchanged(labels):
     body = re.search(r'<p class="text">(.*?)</p>\n<section', shown(labels), re.DOTALL)[1]
-    without_numbers = re.sub(r'<a class="number".*?</a>', "", body)
+    without_numbers = re.sub(r"<a .*?</a>", "", body)
     assert unescape(re.sub(r"</?mark[^>]*>", "", without_numbers)) == TEXT
 
 
@@ -73,3 +73,46 @@ def test_what_no_page_can_hold_is_shown_as_replaced(labels):
 
 def test_a_reading_without_incidents_says_so(labels):
     assert "لا وقائع" in page("طقس جميل", Reading(), labels, title="x")
+
+
+STORY = "هاجم مسلحون دورية للشرطة في تعز. وأسفر الهجوم عن مقتل ثلاثة، وفرّ المهاجمون."
+
+
+def word(text: str) -> Span:
+    return Span(STORY.index(text), STORY.index(text) + len(text), text)
+
+
+def story(labels) -> str:
+    """One incident told twice, whose actor is named twice."""
+    actor, again = word("مسلحون"), word("المهاجمون")
+    initiator = Participant(actor.start, actor.end, actor.text, "initiator", "UAF", mentions=(again,))
+    told = Incident(
+        "armed_attack", "actual", word("هاجم"), (initiator,), mentions=(word("الهجوم"),), date="2015-07-30", killed=3, injured=0
+    )
+    return page(STORY, Reading((told,)), labels, title="x")
+
+
+def test_every_mention_is_marked_and_leads_to_the_card_and_back(labels):
+    body, cards = story(labels).split('<section class="cards"')
+    for text in ("هاجم", "الهجوم"):
+        assert re.search(rf'<mark class="trigger" data-incidents="1" [^>]*>{text}</mark><a class="number" [^>]*href="#incident-1"', body)
+    for text in ("مسلحون", "المهاجمون"):
+        assert re.search(rf'<a id="part-1-\d+-\d+"></a><mark class="role-initiator" data-incidents="1" [^>]*>{text}</mark>', body)
+    assert re.findall(r'<a class="back" [^>]*><mark [^>]*>(.*?)</mark>', cards) == ["هاجم", "الهجوم", "مسلحون", "المهاجمون"]
+
+
+def test_every_link_of_the_page_has_its_one_target(labels):
+    for html in (story(labels), shown(labels)):
+        ids, links = re.findall(r' id="([^"]+)"', html), re.findall(r'href="#([^"]+)"', html)
+        assert len(ids) == len(set(ids))
+        assert set(links) <= set(ids)
+        assert len(links) > 3
+
+
+def test_a_card_lists_date_killed_and_injured_only_where_they_are_told(labels):
+    assert re.findall(r'<dt>(التاريخ|القتلى|الجرحى)</dt><dd><bdi dir="ltr">(.*?)</bdi>', story(labels)) == [
+        ("التاريخ", "2015-07-30"),
+        ("القتلى", "3"),
+        ("الجرحى", "0"),
+    ]
+    assert "التاريخ" not in shown(labels)

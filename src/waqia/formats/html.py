@@ -1,4 +1,7 @@
-"""A reading as one self-contained page: the text right to left with its spans marked in place, and a card for each incident."""
+"""A reading as one self-contained page: the text right to left with its spans marked in place, and a card for each incident.
+
+Every mention is marked: the number behind a mention of an incident leads to its card, and the card lists all mentions, each leading back.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,12 @@ TRIGGER = "الواقعة"
 
 def page(text: str, reading: Reading, labels: LabelSet, *, title: str) -> str:
     """The page as HTML; everything that comes from the text or the labels is escaped."""
-    template = Template(files("waqia.formats").joinpath("page.html").read_text("utf-8"))
+    folder = files("waqia.formats")
+    template = Template(folder.joinpath("page.html").read_text("utf-8"))
     cards = [_card(number, incident, labels) for number, incident in enumerate(reading.incidents, 1)]
     return template.substitute(
         title=_escape(title or "واقعة"),
+        palette=folder.joinpath("palette.css").read_text("utf-8"),
         hover="\n".join(_hover(number) for number in range(1, len(cards) + 1)),
         legend="".join(f'<span class="{_class(role)}">{_escape(labels.roles[role].ar)}</span>' for role in labels.roles),
         text="".join(_marked(text, _marks(reading, labels))),
@@ -45,7 +50,8 @@ def fragment(reading: Reading) -> str:
         kind = labels.incident_types.get(incident.type)
         score = "" if incident.score is None else f" · {_percent(incident.score)}"
         head = f"{number}. <b>{_escape(kind.ar if kind else incident.type)}</b> <code dir='ltr'>{_escape(incident.type)}</code>{score}"
-        rows: list[tuple[str, str, str | None]] = [(TRIGGER, incident.trigger.text, None)]
+        rows: list[tuple[str, str, str | None]] = [(TRIGGER, "، ".join(dict.fromkeys(m.text for m in incident.all_mentions)), None)]
+        rows += [(name, value, None) for name, value in _facts(incident)]
         for p in incident.participants:
             role = labels.roles.get(p.role)
             rows.append((role.ar if role else p.role, p.text, p.sector))
@@ -79,12 +85,14 @@ def show(text: str, reading: Reading, labels: LabelSet | None = None) -> View:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A span of the text with the incident it belongs to; `name` is its CSS class, `tip` what it is called in Arabic."""
+    """A span of the text with the incident it belongs to; `name` is its CSS class, `tip` what it is called in Arabic, `anchor` where its
+    card leads back to."""
 
     span: Span
     number: int
     name: str
     tip: str
+    anchor: str
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -95,19 +103,32 @@ class _Mark:
 def _marks(reading: Reading, labels: LabelSet) -> list[_Mark]:
     marks = []
     for number, incident in enumerate(reading.incidents, 1):
-        marks.append(_Mark(incident.trigger, number, "trigger", f"{TRIGGER} {number}: {labels.incident_types[incident.type].ar}"))
-        marks += [_Mark(p, number, _class(p.role), f"{labels.roles[p.role].ar} {number}") for p in incident.participants]
+        tip = f"{TRIGGER} {number}: {labels.incident_types[incident.type].ar}"
+        marks += [_Mark(m, number, "trigger", tip, _anchor(number, m, incident)) for m in incident.all_mentions]
+        for p in incident.participants:
+            tip = f"{labels.roles[p.role].ar} {number}"
+            marks += [_Mark(m, number, _class(p.role), tip, _place(number, m)) for m in (p, *p.mentions)]
     return marks
 
 
+def _anchor(number: int, mention: Span, incident: Incident) -> str:
+    """The id of the number behind a mention of an incident: `trigger-1` for its trigger."""
+    return f"trigger-{number}" if mention is incident.trigger else f"mention-{number}-{mention.start}-{mention.end}"
+
+
+def _place(number: int, span: Span) -> str:
+    """The id of the words of a participant."""
+    return f"part-{number}-{span.start}-{span.end}"
+
+
 def _marked(text: str, marks: list[_Mark]) -> Iterator[str]:
-    """The text cut wherever a span begins or ends, so that spans may nest and cross; triggers are followed by their number."""
+    """The text cut wherever a span begins or ends, so that spans may nest and cross; mentions of incidents are followed by their number."""
     begin = sorted(marks, key=lambda mark: mark.span.start, reverse=True)
     places = sorted({0, len(text)} | {place for mark in marks for place in (mark.span.start, mark.span.end)})
     over: list[_Mark] = []
     for start, end in zip(places, [*places[1:], len(text)], strict=True):
         ended = [mark for mark in over if mark.span.end == start and mark.name == "trigger"]
-        yield "".join(_chip(mark.number, "trigger", "incident") for mark in ended)
+        yield "".join(_chip(mark) for mark in ended)
         over = [mark for mark in over if mark.span.end > start]
         while begin and begin[-1].span.start == start:
             over.append(begin.pop())
@@ -125,12 +146,14 @@ def _piece(text: str, start: int, end: int, over: Iterable[_Mark]) -> str:
     shown += ["open-start"] * (marks[0].span.start < start) + ["open-end"] * (marks[0].span.end > end)
     numbers = " ".join(dict.fromkeys(str(mark.number) for mark in sorted(marks, key=lambda mark: mark.number)))
     tip = _escape("، ".join(mark.tip for mark in marks))
-    return f'<mark class="{" ".join(shown)}" data-incidents="{numbers}" title="{tip}">{piece}</mark>'
+    begun = dict.fromkeys(mark.anchor for mark in marks if mark.span.start == start and mark.name != "trigger")
+    anchors = "".join(f'<a id="{anchor}"></a>' for anchor in begun)
+    return f'{anchors}<mark class="{" ".join(shown)}" data-incidents="{numbers}" title="{tip}">{piece}</mark>'
 
 
-def _chip(number: int, own: str, other: str) -> str:
-    link = f'id="{own}-{number}" href="#{other}-{number}"'
-    return f'<a class="number" {link} aria-label="{TRIGGER} {number}">{number}</a>'
+def _chip(mark: _Mark) -> str:
+    link = f'id="{mark.anchor}" href="#incident-{mark.number}"'
+    return f'<a class="number" {link} aria-label="{TRIGGER} {mark.number}">{mark.number}</a>'
 
 
 def _hover(number: int) -> str:
@@ -140,25 +163,41 @@ def _hover(number: int) -> str:
 def _card(number: int, incident: Incident, labels: LabelSet) -> str:
     kind, status = labels.incident_types[incident.type], labels.statuses[incident.status]
     score = "" if incident.score is None else f'<span class="score">الثقة {_percent(incident.score)}</span>'
-    rows = "".join(_rows(role, list(group), labels) for role, group in groupby(incident.participants, lambda p: p.role))
+    facts = "".join(f'<dt>{name}</dt><dd><bdi dir="ltr">{_escape(value)}</bdi></dd>' for name, value in _facts(incident))
+    rows = "".join(_rows(number, role, list(group), labels) for role, group in groupby(incident.participants, lambda p: p.role))
+    mentions = sorted(incident.all_mentions, key=lambda mention: mention.start)
+    links = "، ".join(_link(_anchor(number, m, incident), m.text, "trigger", "") for m in mentions)
     return (
         f'<article class="card" id="incident-{number}"><h2><a class="number" href="#trigger-{number}">{number}</a> {_escape(kind.ar)}'
         f' <code dir="ltr">{_escape(incident.type)}</code>{score}</h2>'
         f'<p><span class="status">{_escape(status.ar)}</span>'
-        f' <mark class="trigger">{_escape(incident.trigger.text)}</mark></p>'
-        f"<dl>{rows}</dl></article>"
+        f" {links}</p>"
+        f"<dl>{facts}{rows}</dl></article>"
     )
 
 
-def _rows(role: str, participants: Iterable[Participant], labels: LabelSet) -> str:
-    return f"<dt>{_escape(labels.roles[role].ar)}</dt>" + "".join(_row(p, labels) for p in participants)
+def _facts(incident: Incident) -> Iterator[tuple[str, str]]:
+    """What is told of an incident as a whole: its date, and how many were killed and injured; each with its Arabic name."""
+    told = (("التاريخ", incident.date), ("القتلى", incident.killed), ("الجرحى", incident.injured))
+    yield from ((name, str(value)) for name, value in told if value is not None)
 
 
-def _row(p: Participant, labels: LabelSet) -> str:
+def _link(anchor: str, text: str, name: str, tip: str) -> str:
+    return f'<a class="back" href="#{anchor}"><mark class="{name}"{tip}>{_escape(text)}</mark></a>'
+
+
+def _rows(number: int, role: str, participants: Iterable[Participant], labels: LabelSet) -> str:
+    return f"<dt>{_escape(labels.roles[role].ar)}</dt>" + "".join(_row(number, p, labels) for p in participants)
+
+
+def _row(number: int, p: Participant, labels: LabelSet) -> str:
     code = "" if p.sector is None else f'{_escape(labels.sectors[p.sector].ar)} <code dir="ltr">{_escape(p.sector)}</code>'
     sector = f' <span class="sector">{code}</span>' if code else ""
     tip = "" if p.score is None else f' title="الثقة {_percent(p.score)}"'
-    return f'<dd><mark class="{_class(p.role)}"{tip}>{_escape(p.text)}</mark>{sector}</dd>'
+    named = _link(_place(number, p), p.text, _class(p.role), tip)
+    others = "، ".join(_link(_place(number, m), m.text, _class(p.role), "") for m in sorted(p.mentions, key=lambda m: m.start))
+    also = f' <span class="again">وأيضاً {others}</span>' if others else ""
+    return f"<dd>{named}{sector}{also}</dd>"
 
 
 def _notes(reading: Reading) -> Iterator[str]:
