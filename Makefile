@@ -5,7 +5,7 @@ VENV := .venv
 RUN := OMP_WAIT_POLICY=PASSIVE MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824 HF_HUB_OFFLINE=1 $(VENV)/bin/python
 QUICK := runs/finetune-mini
 
-.PHONY: quickstart test fast lint report gate speed
+.PHONY: quickstart test fast lint report gate speed notebooks
 
 quickstart: $(VENV)/.installed  ## Fine-tune, export, set it beside the shipped model and keywords on data/test, read an article with it
 	$(RUN) -m train.quickstart configs/waqia-mini/quickstart.yaml
@@ -32,6 +32,9 @@ report: $(VENV)/.installed  ## Judge the model in the package on data/test.jsonl
 
 gate: report  ## End with 5 where the model in the package falls below configs/gates.yaml
 	$(RUN) -m eval.gate runs/report/report.json
+
+notebooks: $(VENV)/.installed  ## Execute examples/*.ipynb and store their outputs
+	$(RUN) -m tests.examples.execute
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
