@@ -1,4 +1,4 @@
-"""The subcommands of `waqia` that bring labels in and out: `convert`, `validate`, `labels`."""
+"""The subcommands of `waqia` that bring labels in and out: `convert`, `validate`, `labels`; `link` and `table` make events."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from waqia.bulk import files
+from waqia.bulk import files, link
 from waqia.errors import ConfigError, RecordError
-from waqia.formats import brat, convert, doccano, label_studio
+from waqia.formats import brat, convert, doccano, label_studio, table
 from waqia.formats.graph import Remark, counted
 from waqia.formats.offsets import UNITS
 from waqia.frame import packaged_labels
 from waqia.labels import LabelSet
 from waqia.schema import Reading, Record
 
-NAMES = ("convert", "validate", "labels")
+NAMES = ("convert", "validate", "labels", "link", "table")
 SHOWN = ("text", "json", "label-studio", "doccano", "brat")
 _READINGS = {"incidents", "annotated", *Reading().to_dict()}  # what a row has of an earlier reading
 
@@ -40,7 +40,14 @@ def register(commands: Any) -> None:
         command.add_argument("--offsets", choices=UNITS, help="how the tool counts, where nothing in the file proves it")
     show = commands.add_parser("labels", help="the label set with meanings, ACLED and PLOVER codes, or as an annotation tool takes it")
     show.add_argument("--format", choices=SHOWN, default="text", help="(default: %(default)s)")
-    for command in (change, check, show):
+    join = commands.add_parser("link", help="incidents of many texts to events; onto OUT where it exists")
+    join.add_argument("source", metavar="IN", type=Path, help="JSONL that `batch` wrote")
+    join.add_argument("target", metavar="OUT", type=Path, help="JSONL of events; its rows are kept and new ones are added")
+    lay = commands.add_parser("table", help="events as a table")
+    lay.add_argument("source", metavar="IN", type=Path, help="JSONL that `link` wrote")
+    lay.add_argument("--format", choices=table.FORMATS, default="csv", help="(default: %(default)s)")
+    lay.add_argument("--out", type=Path, required=True, help="file to write")
+    for command in (change, check, show, join, lay):
         command.add_argument("--labels", type=Path, help="label set (default: the one in the package)")
 
 
@@ -56,6 +63,11 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "labels":
         sys.stdout.write(shown(labels, args.format))
         return 0
+    if args.command == "table":
+        args.out.write_text(table.table(link.read_lines(args.source), args.format, labels), "utf-8")
+        return 0
+    if args.command == "link":
+        return _link(args, labels)
     return _convert(args, labels) if args.command == "convert" else _validate(args, labels)
 
 
@@ -71,6 +83,20 @@ def shown(labels: LabelSet, form: str) -> str:
     if form == "brat":
         return brat.configuration(labels)["annotation.conf"]
     return "\n".join(_lines(labels)) + "\n"
+
+
+def _link(args: argparse.Namespace, labels: LabelSet) -> int:
+    if args.target.exists() and args.source.exists() and args.target.samefile(args.source):
+        raise ConfigError(f"{args.target}: is the input itself; give another output")
+    old = list(link.read_lines(args.target)) if args.target.exists() else []
+    linker = link.link(link.read_lines(args.source), link.Tables.packaged(labels), old=old)
+    lines = [json.dumps(event.to_dict(), ensure_ascii=False) + "\n" for event in linker.events]
+    part = args.target.with_name(args.target.name + ".part")
+    part.write_text("".join(lines), "utf-8")
+    part.replace(args.target)  # a killed run leaves the earlier events whole
+    alone = sum(not event.clues[0].comparable for event in linker.events)
+    print(f"{len(lines)} events, {alone} without day or place, {linker.skipped} rows were there already", file=sys.stderr)
+    return 0
 
 
 def _lines(labels: LabelSet) -> Iterator[str]:

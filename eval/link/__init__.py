@@ -1,0 +1,1 @@
+"""Linking across texts measured on texts whose incident people coded."""
