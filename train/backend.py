@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from train.model import IncidentModel
-from waqia.model.tensors import Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Triggers
 from waqia.model.windows import Ints
 
 
@@ -29,6 +29,11 @@ class TorchBackend:
         arrays = (word_states, word_mask, *triggers)
         said = self.model.participants_head(*(torch.from_numpy(np.ascontiguousarray(a)).to(self.device) for a in arrays))
         return Participants(*map(_numpy, said))
+
+    @torch.inference_mode()
+    def merge(self, pairs: Pairs) -> Floats:
+        """Logits that two mentions tell the same happening."""
+        return _numpy(self.model.merge_head(*(torch.from_numpy(array).to(self.device) for array in pairs)))
 
 
 def _numpy(tensor: torch.Tensor) -> Floats:

@@ -71,6 +71,7 @@ class LossWeights(Part):
     roles: float
     statuses: float
     sectors: float
+    merge: float
 
 
 class Training(Part):
@@ -91,6 +92,7 @@ class Training(Part):
     warmup: Share
     max_grad_norm: Positive
     encoder_dropout: Share
+    attention_dropout: Share  # of the encoder's attention weights; drawing it costs a tenth of a step on a CPU
     hidden_words: Share
     paraphrases: Share
     class_weighting: Share

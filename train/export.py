@@ -1,6 +1,6 @@
 """Export a finished run for `waqia`: python -m train.export RUN ARTEFACT.
 
-Two ONNX graphs with their weights kept as fp16 (computed in fp32), the tokenizer, labels and calibration, under one manifest. The graphs
+Three ONNX graphs with their weights kept as fp16 (computed in fp32), the tokenizer, labels and calibration, under one manifest. The graphs
 are held against torch on the run's dev passages first; an artefact that differs by more than 1e-4 anywhere is not written.
 """
 
@@ -25,9 +25,11 @@ from train.backend import TorchBackend
 from train.run import Run
 from waqia.errors import ConfigError
 from waqia.model import artefact
-from waqia.model.backends import OnnxBackend
+from waqia.model.backends import MERGED, OnnxBackend
+from waqia.model.decode import softmax
+from waqia.model.merge import PAIR_FEATURES
 from waqia.model.pipeline import pad_id
-from waqia.model.tensors import Batch, Encoded, Participants, Triggers, batch
+from waqia.model.tensors import Batch, Encoded, Pairs, Participants, Triggers, batch
 from waqia.model.windows import split
 from waqia.records import read_records
 
@@ -67,7 +69,7 @@ def halve(model: nn.Module) -> None:
 
 
 def export_graphs(run: Run, folder: Path) -> None:
-    """Write encode.onnx and participants.onnx with free batch, token and word dimensions."""
+    """Write encode.onnx, participants.onnx and merge.onnx with free batch, token and word dimensions."""
     words = torch.tensor([[1, 3, 4], [1, 2, 0]])
     ends = torch.tensor([[3, 4, 5], [2, 4, 0]])
     ids = torch.ones((2, 6), dtype=torch.long)
@@ -82,6 +84,9 @@ def export_graphs(run: Run, folder: Path) -> None:
     one, many = {0: "triggers"}, {0: "triggers", 1: "words"}
     shapes = dict(zip(inputs, (many, many, one, one, one), strict=True))
     _export(FindParticipants(run), inputs, list(Participants.__dataclass_fields__), shapes, folder / "participants.onnx")
+    types = torch.rand(2, len(run.labels.incident_types))
+    pairs = Pairs(states[:, 0], states[:, 1], types, types + 0, torch.rand(2, PAIR_FEATURES))._asdict()
+    _export(Merge(run), pairs, [MERGED], {name: {0: "pairs"} for name in pairs}, folder / "merge.onnx")
 
 
 class Encode(nn.Module):
@@ -108,6 +113,20 @@ class FindParticipants(nn.Module):
     ) -> tuple[Tensor, ...]:
         """See ParticipantsHead.forward."""
         return self.head(word_states, word_mask, trigger_first, trigger_last, trigger_type)
+
+
+class Merge(nn.Module):
+    """What merge.onnx computes."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.head = run.model.merge_head
+
+    def forward(
+        self, first_states: Tensor, second_states: Tensor, first_types: Tensor, second_types: Tensor, features: Tensor
+    ) -> Tensor:
+        """See MergeHead.forward."""
+        return self.head(first_states, second_states, first_types, second_types, features)
 
 
 def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], shapes: dict[str, dict[int, str]], path: Path) -> None:
@@ -160,6 +179,10 @@ def _differences(ours: TorchBackend, theirs: OnnxBackend, one: Batch, run: Run) 
     triggers = Triggers(last // 2, last // 2, types)
     p, q = (backend.participants(a.word_states, mask, triggers) for backend in (ours, theirs))
     pairs = [(getattr(x, name), getattr(y, name)) for x, y in ((a, b), (p, q)) for name in x.__dataclass_fields__]
+    states = np.ascontiguousarray(a.word_states[np.arange(len(last)), last // 2])
+    likely = softmax(a.trigger_logits[np.arange(len(last)), last // 2, 1:])
+    mentions = Pairs(states, states[::-1].copy(), likely, likely[::-1].copy(), np.ones((len(last), PAIR_FEATURES), np.float32))
+    pairs.append((ours.merge(mentions), theirs.merge(mentions)))
     return [float(np.abs(x - y).max()) for x, y in pairs]
 
 
@@ -170,6 +193,7 @@ def write(run: Run, graphs: Path, folder: Path) -> None:
         model=run.config.name,
         encode=graphs / "encode.onnx",
         participants=graphs / "participants.onnx",
+        merge=graphs / "merge.onnx",
         tokenizer=run.tokenizer.to_str(),
         labels=run.labels,
         windows=run.reader().windows,

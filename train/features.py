@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch import Tensor
 from train.checkpoints import is_whole, seal
 from waqia.labels import LabelSet
 from waqia.model.align import IGNORE, Reach, count, targets
+from waqia.model.merge import BACK, PAIR_FEATURES, pair_features, stem
 from waqia.model.tensors import batch
 from waqia.model.windows import Window, WindowSettings, split
 from waqia.schema import Record
@@ -41,9 +43,12 @@ COLUMNS = Features(  # said, not guessed from the first rows: there a list may b
         "inside_targets": List(WHOLE),
         "triggers": List(List(WHOLE)),
         "spans": List(List(WHOLE)),
+        "told": List(WHOLE),
+        "pairs": List(List(WHOLE)),
+        "pair_features": List(List(Value("float64"))),
     }
 )
-FEATURES = 1  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
+FEATURES = 2  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
 
 
 def read_windows(
@@ -109,7 +114,8 @@ class Collator:
         """B windows, T tokens, W words, K types, N triggers, P participants.
 
         type_targets, type_asked (B, K); trigger_targets (B, W), inside_targets (B, W), both -100 where nothing was annotated;
-        triggers (N, 5): row, first word, last word, type, status; spans (P, 5): trigger, role, first word, last word, sector or -100.
+        triggers (N, 5), every mention: row, first word, last word, type, status; spans (P, 5): trigger, role, first word, last word,
+        sector or -100; pairs (Q, 3): trigger, trigger, 1 where both tell the same happening; pair_features (Q, F).
         """
         windows = [_window(row) for row in rows]
         padded = batch(windows, self.pad_id)
@@ -117,6 +123,8 @@ class Collator:
         triggers = [[place, *trigger] for place, row in enumerate(rows) for trigger in row["triggers"]]
         first_trigger = [sum(len(row["triggers"]) for row in rows[:place]) for place in range(len(rows))]
         spans = [[first_trigger[place] + span[0], *span[1:]] for place, row in enumerate(rows) for span in row["spans"]]
+        pairs = [[first_trigger[n] + a, first_trigger[n] + b, same] for n, row in enumerate(rows) for a, b, same in row["pairs"]]
+        features = [pair for row in rows for pair in row["pair_features"]]
         ids, mask, starts, ends = map(torch.from_numpy, (padded.input_ids, padded.attention_mask, padded.word_starts, padded.word_ends))
         if self.hidden:
             chosen = hidden_words([(self.seed, row["epoch"], row["window"]) for row in rows], words, self.hidden)
@@ -132,6 +140,8 @@ class Collator:
             "inside_targets": torch.tensor([_pad(row["inside_targets"], words) for row in rows], dtype=torch.float32),
             "triggers": torch.tensor(triggers, dtype=torch.long).view(-1, 5),
             "spans": torch.tensor(spans, dtype=torch.long).view(-1, 5),
+            "pairs": torch.tensor(pairs, dtype=torch.long).view(-1, 3),
+            "pair_features": torch.tensor(features, dtype=torch.float32).view(-1, PAIR_FEATURES),
             "labels": torch.zeros(len(rows), dtype=torch.long),  # Trainer counts these to know how many windows a step has
         }
 
@@ -164,6 +174,8 @@ def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any
     found = targets(record, window, labels, Counter())
     triggers = [target.trigger for target in found]
     spans = [(place, *span) for place, target in enumerate(found) for span in target.participants]
+    told = [(stem(target.span.text), target.span.start) for target in found]
+    pairs = [(a, b, int(found[a].incident == found[b].incident)) for a, b in combinations(range(len(found)), 2) if b - a <= BACK]
     # A passage may be known to report a type while nobody marked where: then its words teach nothing of triggers.
     unmarked = answers - {incident.type for incident in record.incidents}
     words = len(window.words)
@@ -185,4 +197,7 @@ def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any
         "inside_targets": inside_targets,
         "triggers": [list(trigger) for trigger in triggers],
         "spans": [list(span) for span in spans],
+        "told": [target.incident for target in found],  # of which incident of the record each trigger tells
+        "pairs": [list(pair) for pair in pairs],
+        "pair_features": [list(pair_features(told[a], told[b])) for a, b, _ in pairs],
     }

@@ -14,6 +14,7 @@ from train.config import HeadShape, LossWeights
 from train.model_config import IncidentConfig
 from waqia.labels import LabelSet
 from waqia.model.align import IGNORE
+from waqia.model.merge import PAIR_FEATURES
 
 DISTANCES = 8  # buckets of words on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …, 65 and more
 NEVER = -100.0  # logit of a span that ends before it begins; larger ones would round away the last digits of what is added to them
@@ -124,6 +125,23 @@ class ParticipantsHead(nn.Module):
         return product + F.embedding(width.clamp(-1, WIDTHS - 1).remainder(WIDTHS + 1), rows)
 
 
+class MergeHead(nn.Module):
+    """Two trigger mentions -> do they tell the same happening; which of them is given first changes nothing."""
+
+    def __init__(self, shape: HeadShape, sizes: Sizes) -> None:
+        super().__init__()
+        width = shape.width // 2
+        self.project = nn.Sequential(nn.Linear(shape.width + sizes.types, width), nn.LayerNorm(width))
+        self.hidden = nn.Sequential(nn.Linear(3 * width + PAIR_FEATURES + 1, width), nn.GELU(), nn.Dropout(shape.dropout))
+        self.out = nn.Linear(width, 1)
+
+    def forward(self, first: Tensor, second: Tensor, first_types: Tensor, second_types: Tensor, features: Tensor) -> Tensor:
+        """States (P, D) and type probabilities (P, K) of both, features (P, F) -> logits (P,)."""
+        a, b = (self.project(torch.cat([state, types], -1)) for state, types in ((first, first_types), (second, second_types)))
+        alike = (first_types * second_types).sum(-1, keepdim=True)
+        return self.out(self.hidden(torch.cat([a + b, (a - b).abs(), a * b, features, alike], -1))).squeeze(-1)
+
+
 class AttentionLayer(nn.Module):
     """A pre-norm transformer layer over words."""
 
@@ -164,6 +182,7 @@ class IncidentModel(PreTrainedModel):
         self.encoder = AutoModel.from_config(config.encoder, **no_pooler) if encoder is None else encoder
         self.window_head = WindowHead(config.encoder.hidden_size, config.shape, Sizes.of(labels))
         self.participants_head = ParticipantsHead(config.shape, Sizes.of(labels))
+        self.merge_head = MergeHead(config.shape, Sizes.of(labels))
         self.weights = config.weights
         self.post_init()
 
@@ -204,6 +223,8 @@ class IncidentModel(PreTrainedModel):
         inside_targets: Tensor,
         triggers: Tensor,
         spans: Tensor,
+        pairs: Tensor,
+        pair_features: Tensor,
         labels: Tensor,
         num_items_in_batch: Tensor | int | None = None,
     ) -> dict[str, Tensor]:
@@ -221,6 +242,9 @@ class IncidentModel(PreTrainedModel):
             mask = (word_ends > word_starts).long()[rows]
             said = self.participants_head(states[rows], mask, first, last, type_)
             loss = loss + participants_loss(*said, status, spans, mask, self.weights)
+        if len(pairs):
+            same = self.merge_head(*mention_pairs(states, trigger_logits, triggers, pairs), pair_features)
+            loss = loss + self.weights.merge * merge_loss(same, pairs, triggers)
         items = len(labels) if num_items_in_batch is None else num_items_in_batch
         return {"loss": loss / items} if self.training else {"loss": loss / items, "type_logits": type_logits}
 
@@ -260,6 +284,24 @@ def participants_loss(
     inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(sector_logits.dtype)
     pooled = mean_over(sector_logits[trigger], inside)
     return loss + weights.sectors * F.cross_entropy(pooled.float(), sector, ignore_index=IGNORE, reduction="sum")
+
+
+def mention_pairs(states: Tensor, trigger_logits: Tensor, triggers: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Word states (B, W, D), trigger logits (B, W, 1 + K), triggers (N, 5), pairs (Q, 3) -> states (Q, D) and types (Q, K) of both."""
+    rows, first, last = triggers[:, :3].unbind(1)
+    place = torch.arange(states.shape[1], device=states.device)
+    inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(states.dtype)
+    mentions = mean_over(states[rows], inside)
+    types = trigger_logits[rows, first, 1:].detach().float().softmax(-1).to(mentions.dtype)
+    a, b = pairs[:, 0], pairs[:, 1]
+    return mentions[a], mentions[b], types[a], types[b]
+
+
+def merge_loss(logits: Tensor, pairs: Tensor, triggers: Tensor) -> Tensor:
+    """Binary cross-entropy over pairs (Q, 3), each weighing 1 / (mentions of its window - 1), so that a mention counts once; summed."""
+    mentions = torch.bincount(triggers[:, 0])[triggers[pairs[:, 0], 0]]
+    each = F.binary_cross_entropy_with_logits(logits.float(), pairs[:, 2].float(), reduction="none")
+    return (each / (mentions - 1)).sum()
 
 
 def word_means(tokens: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

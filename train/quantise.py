@@ -29,7 +29,7 @@ from waqia.model import artefact
 from waqia.model.artefact import Artefact
 from waqia.model.backends import BACKENDS, GRAPHS, encode_inputs, open_backend, participants_inputs
 from waqia.model.pipeline import Model, read_texts
-from waqia.model.tensors import Backend, Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.tensors import Backend, Batch, Encoded, Floats, Pairs, Participants, Triggers
 from waqia.model.windows import Ints
 from waqia.reader import Reader
 from waqia.records import read_records
@@ -93,7 +93,7 @@ def quantise_parts(plain: Artefact, passages: Sequence[str], parts: Sequence[str
     seen = Recorder(open_backend("onnxruntime", plain.folder))
     read_texts(passages, Model(plain.model, seen, plain.tokenizer, plain.labels, plain.windows, plain.calibration))
     graphs = {name: plain.folder / name for name in GRAPHS}
-    for part, name, inputs in zip(PARTS, GRAPHS, (seen.encoded, seen.found), strict=True):
+    for part, name, inputs in zip(PARTS, GRAPHS, (seen.encoded, seen.found), strict=False):  # merging stays in fp32
         if part in parts:
             graphs[name] = quantise(plain.folder / name, folder / name, inputs)
     return graphs
@@ -102,7 +102,7 @@ def quantise_parts(plain: Artefact, passages: Sequence[str], parts: Sequence[str
 def write(like: Artefact, model: str, graphs: Mapping[str, Path], folder: Path, card: Mapping[str, Any] | None = None) -> None:
     """Write an artefact like another, with a name and graphs of its own."""
     artefact.write(
-        folder, model=model, encode=graphs["encode.onnx"], participants=graphs["participants.onnx"],
+        folder, model=model, encode=graphs["encode.onnx"], participants=graphs["participants.onnx"], merge=graphs["merge.onnx"],
         tokenizer=like.tokenizer.to_str(), labels=like.labels, windows=like.windows, calibration=like.calibration, card=card,
     )  # fmt: skip
 
@@ -124,6 +124,10 @@ class Recorder:
         """What the backend says."""
         self.found.append(participants_inputs(word_states, word_mask, triggers))
         return self._backend.participants(word_states, word_mask, triggers)
+
+    def merge(self, pairs: Pairs) -> Floats:
+        """What the backend says."""
+        return self._backend.merge(pairs)
 
 
 def quantise(graph: Path, target: Path, inputs: Iterable[Inputs]) -> Path:

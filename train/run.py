@@ -81,11 +81,11 @@ def is_joint(folder: str | Path) -> bool:
     return isinstance(said, dict) and said.get("model_type") == IncidentConfig.model_type
 
 
-def load_joint(folder: str | Path, attention: str, dropout: float | None = None) -> IncidentModel:
+def load_joint(folder: str | Path, attention: str, dropout: Mapping[str, float] | None = None) -> IncidentModel:
     """The joint model of a folder in fp32; ConfigError where its weights are not those that its config.json describes."""
     config = IncidentConfig.from_pretrained(folder)
     if dropout is not None:
-        config.encoder.update({"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout})
+        config.encoder.update(dropout)
     model, found = IncidentModel.from_pretrained(
         folder, config=config, dtype=torch.float32, attn_implementation=attention, output_loading_info=True
     )
@@ -113,7 +113,7 @@ def start_model(config: FinetuneConfig, labels: LabelSet, texts: Sequence[str]) 
     """
     name = config.encoder
     if isinstance(name, str) and is_joint(name):
-        joint = load_joint(name, config.training.attention, config.training.encoder_dropout)
+        joint = load_joint(name, config.training.attention, _dropout(config))
         same = {"label set": joint.config.labels.to_dict() == labels.to_dict() and _order(joint.config.labels) == _order(labels)}
         same["head shape"] = joint.config.shape == config.heads
         if all(same.values()):
@@ -153,12 +153,11 @@ def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrain
         return _random_encoder(config, config.encoder, texts)
     name = config.encoder
     if is_joint(name):
-        joint = load_joint(name, config.training.attention, config.training.encoder_dropout)
+        joint = load_joint(name, config.training.attention, _dropout(config))
         return joint.encoder.train(), _own_tokenizer(Path(name))
     try:
         encoder_config = AutoConfig.from_pretrained(name)
-        dropout = config.training.encoder_dropout
-        encoder_config.update({"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout})
+        encoder_config.update(_dropout(config))
         encoder = AutoModel.from_pretrained(
             name, config=encoder_config, dtype=torch.float32, attn_implementation=config.training.attention, **_no_pooler(encoder_config)
         )
@@ -167,6 +166,12 @@ def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrain
         return encoder, tokenizers.from_hub(AutoTokenizer.from_pretrained(name))
     except OSError as error:
         raise ConfigError(_not_found(name, error)) from error
+
+
+def _dropout(config: FinetuneConfig) -> dict[str, float]:
+    """The configuration's dropout as encoders of the hub take it."""
+    training = config.training
+    return {"hidden_dropout_prob": training.encoder_dropout, "attention_probs_dropout_prob": training.attention_dropout}
 
 
 def _no_pooler(config: PretrainedConfig) -> dict[str, bool]:
@@ -189,8 +194,7 @@ def _random_encoder(config: FinetuneConfig, shape: RandomEncoder, texts: Sequenc
         tokenizers.train(texts, shape.vocabulary).save(str(partial))
         seal_file(partial, kept)
     tokenizer = Tokenizer.from_file(str(kept))
-    dropout = config.training.encoder_dropout
-    bert = bert_config(shape, tokenizer, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    bert = bert_config(shape, tokenizer, **_dropout(config))
     return AutoModel.from_config(bert, attn_implementation=config.training.attention, add_pooling_layer=False), tokenizer
 
 

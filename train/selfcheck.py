@@ -24,7 +24,7 @@ from waqia.labels import LabelSet
 from waqia.model.align import Reach
 from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
-from waqia.model.tensors import Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Triggers
 from waqia.model.windows import Ints, WindowSettings
 from waqia.records import read_records
 from waqia.schema import Record
@@ -63,18 +63,19 @@ class Oracle:
         self.rows = list(self.features.values())
 
     def encode(self, batch: Batch) -> Encoded:
-        """Logits that say the targets; a word's state is the number of its window."""
+        """Logits that say the targets; a word's state is the number of its window, and of the incident that it tells."""
         size, words = batch.word_starts.shape
         types = np.full((size, self.sizes.types), -SURE, np.float32)
         triggers = np.zeros((size, words, 1 + self.sizes.types), np.float32)
         triggers[..., 0] = SURE
         inside = np.full((size, words), -SURE, np.float32)
-        states = np.zeros((size, words, 1), np.float32)
+        states = np.zeros((size, words, 2), np.float32)
         for place, (ids, mask) in enumerate(zip(batch.input_ids, batch.attention_mask, strict=True)):
             row = self.features[tuple(ids[mask == 1].tolist())]
-            states[place] = self.rows.index(row)
+            states[place, :, 0] = self.rows.index(row)
             types[place] = (np.array(row["type_targets"]) * 2 - 1) * SURE
-            for first, last, type_, _ in row["triggers"]:
+            for (first, last, type_, _), incident in zip(row["triggers"], row["told"], strict=True):
+                states[place, first : last + 1, 1] = incident
                 triggers[place, first, 1 + type_] = 2 * SURE
                 inside[place, first + 1 : last + 1] = SURE
         return Encoded(types, triggers, inside, states)
@@ -96,6 +97,11 @@ class Oracle:
                 if trigger == number and sector >= 0:
                     sectors[place, first : last + 1, sector] += SURE / (1 + last - first)
         return Participants(roles, statuses, sectors)
+
+    def merge(self, pairs: Pairs) -> Floats:
+        """Logits that say which mentions tell the same incident."""
+        same = pairs.first_states[:, 1] == pairs.second_states[:, 1]
+        return np.where(same, SURE, -SURE).astype(np.float32)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

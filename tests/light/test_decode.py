@@ -4,45 +4,53 @@ import numpy as np
 import pytest
 
 from waqia.model.calibration import Calibration
-from waqia.model.decode import borne_out, pick_participants, pick_triggers, told_once
-from waqia.schema import Incident, Participant, Span
+from waqia.model.decode import borne_out, pick_mentions, pick_participants
+from waqia.schema import Incident, Span
 
 
-def triggers(begins: dict[int, tuple[int, float]], inside: set[int] = frozenset(), owned=(0, 8), threshold=0.5, temperature=1.0):
-    """Triggers decoded from 8 words and 3 types, with a logit for a type at some words and words that go on a trigger."""
+def mentions(begins: dict[int, tuple[int, float]], inside: set[int] = frozenset(), owned=(0, 8), threshold=0.5, temperature=1.0):
+    """Mentions decoded from 8 words and 3 types, with a logit for a type at some words and words that go on a mention."""
     logits = np.zeros((8, 4), np.float32)
     logits[:, 0] = 4
     for word, (type_, logit) in begins.items():
         logits[word, 1 + type_] = logit
     inside_logits = np.array([1.0 if word in inside else -1.0 for word in range(8)], np.float32)
-    return pick_triggers(logits, inside_logits, owned, np.full(3, threshold, np.float32), temperature)
+    return pick_mentions(logits, inside_logits, owned, threshold, temperature)
 
 
-def test_a_trigger_begins_where_its_type_is_likely_and_goes_on_inside():
-    assert [row[:3] for row in triggers({2: (1, 9.0)}, inside={3, 4})] == [(2, 4, 1)]
+def test_a_mention_begins_where_a_type_is_likely_and_goes_on_inside():
+    assert [row[:2] for row in mentions({2: (1, 9.0)}, inside={3, 4})] == [(2, 4)]
 
 
-def test_words_inside_without_a_beginning_are_no_trigger():
-    assert triggers({}, inside={1, 2, 3}) == []
+def test_words_inside_without_a_beginning_are_no_mention():
+    assert mentions({}, inside={1, 2, 3}) == []
 
 
-def test_a_more_likely_trigger_takes_the_words_of_a_less_likely_one():
-    assert [row[:3] for row in triggers({2: (0, 9.0), 3: (1, 6.0)}, inside={3})] == [(2, 3, 0)]
+def test_a_more_likely_mention_takes_the_words_of_a_less_likely_one():
+    assert [row[:2] for row in mentions({2: (0, 9.0), 3: (1, 6.0)}, inside={3})] == [(2, 3)]
 
 
-def test_a_window_reports_only_the_triggers_that_it_owns():
-    assert [row[0] for row in triggers({1: (0, 9.0), 6: (0, 9.0)}, owned=(0, 4))] == [1]
+def test_a_mention_has_four_words_at_most():
+    assert [row[:2] for row in mentions({1: (0, 9.0)}, inside={2, 3, 4, 5, 6})] == [(1, 4)]
 
 
-def test_a_threshold_holds_for_its_own_type():
-    assert triggers({2: (0, 4.5)}, threshold=0.9) == []
-    assert len(triggers({2: (0, 4.5)}, threshold=0.5)) == 1
+def test_a_window_reports_only_the_mentions_that_it_owns():
+    assert [row[0] for row in mentions({1: (0, 9.0), 6: (0, 9.0)}, owned=(0, 4))] == [1]
+    assert [row[0] for row in mentions({1: (0, 9.0), 6: (0, 9.0)}, owned=(1, 6))] == [1]
 
 
-def test_a_temperature_softens_the_score_but_not_the_choice():
-    (sharp,), (soft,) = triggers({2: (0, 9.0)}), triggers({2: (0, 9.0)}, temperature=2.0)
-    assert sharp[:3] == soft[:3]
-    assert sharp[3] > soft[3]
+def test_the_score_of_a_mention_is_one_less_the_probability_of_none():
+    ((_, _, score),) = mentions({2: (0, 6.0)})
+    none = np.exp(4) / (np.exp(4) + np.exp(6) + 2)
+    assert score == pytest.approx(1 - none, abs=1e-6)
+    ((_, _, soft),) = mentions({2: (0, 6.0)}, temperature=2.0)
+    assert soft == pytest.approx(1 - np.exp(2) / (np.exp(2) + np.exp(3) + 2), abs=1e-6)
+
+
+def test_a_mention_whose_types_are_undecided_is_one_all_the_same():
+    logits = np.zeros((1, 4), np.float32)  # a quarter each: three quarters that one begins
+    assert pick_mentions(logits, np.zeros(1, np.float32), (0, 1), 0.75, 1.0) == [(0, 0, 0.75)]
+    assert pick_mentions(logits, np.zeros(1, np.float32), (0, 1), 0.76, 1.0) == []
 
 
 def roles(spans: dict[tuple[int, int, int], float], threshold=0.5):
@@ -78,40 +86,9 @@ def test_calibration_survives_json_and_refuses_unknown_keys(labels):
         Calibration.from_dict({**calibration.to_dict(), "mood": 1})
 
 
-def incident(type_, start, score, **actors):
-    """An incident with its trigger at `start`, and the first place of each actor, five letters long."""
-    participants = tuple(Participant(place, place + 5, "جيش ما", role, "MIL", 0.9) for role, place in actors.items())
-    return Incident(type_, "actual", Span(start, start + 4, "هجوم"), participants, score)
-
-
-def test_an_act_told_again_is_reported_once_at_its_likeliest_mention():
-    title, body = incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.8, target=32)
-    assert told_once([title, body], 0.9) == [body]
-    assert told_once([title, body], 0.5) == [body, title]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        incident("arrest", 50, 0.6, target=30),  # another type
-        incident("armed_attack", 50, 0.6, target=35),  # another target
-        incident("armed_attack", 50, 0.6, initiator=30),  # the target of the one is the initiator of the other
-        incident("armed_attack", 50, 0.6),
-    ],
-)
-def test_acts_that_differ_are_both_reported(other):
-    first = incident("armed_attack", 0, 0.8, target=30)
-    assert told_once([other, first], 0.9) == [first, other]
-
-
-def test_of_two_equally_likely_mentions_the_first_in_the_text_is_reported_in_whatever_order_they_came():
-    title, body = incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.6, target=30)
-    assert told_once([title, body], 0.9) == told_once([body, title], 0.9) == [title]
-
-
-def test_a_plain_calibration_leaves_every_mention(labels):
-    mentions = [incident("armed_attack", 0, 0.6, target=30), incident("armed_attack", 50, 0.8, target=30)]
-    assert len(told_once(mentions, Calibration.plain(labels).told_again)) == 2
+def incident(type_, start, score):
+    """An incident with its trigger at `start`."""
+    return Incident(type_, "actual", Span(start, start + 4, "هجوم"), (), score)
 
 
 def test_a_text_that_is_unlikely_to_report_any_type_found_reports_nothing():

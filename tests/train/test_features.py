@@ -164,3 +164,27 @@ def test_windows_with_a_flipped_bit_are_cut_again(row, tokenizer, labels, tmp_pa
     again, _ = dataset(records, tokenizer, labels, WIDE, tmp_path)
     assert again.to_list() == kept
     assert "is not whole" in caplog.text
+
+
+def test_every_mention_is_a_trigger_with_the_participants_of_its_incident(labels, tokenizer):
+    text = "هاجم مسلحون دورية في تعز. الهجوم أوقع قتلى، ثم اعتقلت الشرطة رجلا."
+    attack = {
+        "type": "armed_attack", "status": "actual", "trigger": span(text, "هاجم"), "mentions": [span(text, "الهجوم")],
+        "participants": [{"role": "initiator", "sector": "UAF", **span(text, "مسلحون")}],
+    }  # fmt: skip
+    arrest = {"type": "arrest", "status": "actual", "trigger": span(text, "اعتقلت"), "participants": []}
+    (window,), reach = features({"id": "x", "text": text, "incidents": [attack, arrest]}, tokenizer, labels)
+    assert [row[0] for row in window["triggers"]] == [0, 6, 11]
+    assert window["told"] == [0, 0, 1]
+    assert [(row[0], row[2]) for row in window["spans"]] == [(0, 1), (1, 1)]
+    assert window["pairs"] == [[0, 1, 1], [0, 2, 0], [1, 2, 0]]
+    assert reach.reached == {"incidents": 2, "participants": 1}
+
+
+def test_a_participant_out_of_the_window_is_learnt_by_another_of_its_mentions(labels, tokenizer):
+    text = "هاجم مسلحون دورية. " + "عاد الهدوء إلى الأحياء. " * 30 + "بلدة الصفصاف هادئة. شهد المكان هجوما على البلدة."
+    place = {"role": "place", "sector": None, **span(text, "بلدة الصفصاف"), "mentions": [span(text, "دورية")]}
+    incident = {"type": "armed_attack", "status": "actual", "trigger": span(text, "هاجم"), "participants": [place]}
+    windows, reach = features({"id": "x", "text": text, "incidents": [incident]}, tokenizer, labels, WindowSettings(64, 16))
+    assert [row[2:4] for row in windows[0]["spans"]] == [[2, 2]]
+    assert reach.lost == {}

@@ -8,9 +8,10 @@ from transformers import BertConfig, BertModel
 from train import tokenizer as tokenizers
 from train.config import HeadShape, LossWeights
 from train.features import Collator, read_windows
-from train.model import IncidentModel, distance_bucket, participants_loss, word_means
+from train.model import IncidentModel, MergeHead, Sizes, distance_bucket, merge_loss, participants_loss, word_means
 from waqia import read_records
 from waqia.model.align import Reach
+from waqia.model.merge import PAIR_FEATURES
 from waqia.model.windows import WindowSettings
 
 
@@ -26,7 +27,7 @@ def model(labels):
     torch.manual_seed(0)
     bert = BertConfig(vocab_size=600, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
     shape = HeadShape(width=32, layers=1, attention_heads=2, role_width=8, dropout=0.1)
-    weights = LossWeights(types=1, triggers=1, inside=1, roles=1, statuses=1, sectors=1)
+    weights = LossWeights(types=1, triggers=1, inside=1, roles=1, statuses=1, sectors=1, merge=1)
     return IncidentModel.over(BertModel(bert, add_pooling_layer=False), shape, labels, weights).eval()
 
 
@@ -79,6 +80,22 @@ def test_the_loss_of_roles_is_the_binary_cross_entropy_of_every_span_of_real_wor
     targets[0, 2, 4, 1] = targets[1, 0, 0, 0] = 1
     each = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
     real = sum(each[n, i, j] for n, words in enumerate((5, 3, 5)) for i in range(words) for j in range(i, words))
-    roles_alone = LossWeights(types=0, triggers=0, inside=0, roles=1, statuses=0, sectors=0)
+    roles_alone = LossWeights(types=0, triggers=0, inside=0, roles=1, statuses=0, sectors=0, merge=0)
     loss = participants_loss(logits, torch.zeros(3, 2), torch.zeros(3, 5, 4), torch.zeros(3).long(), spans, mask, roles_alone)
     torch.testing.assert_close(loss, real)
+
+
+def test_which_of_two_mentions_is_given_first_changes_nothing(labels):
+    torch.manual_seed(0)
+    sizes, shape = Sizes.of(labels), HeadShape(width=32, layers=1, attention_heads=2, role_width=8, dropout=0.0)
+    head = MergeHead(shape, sizes)
+    a, b, features = torch.randn(5, 32), torch.randn(5, 32), torch.rand(5, PAIR_FEATURES)
+    types_a, types_b = (torch.rand(5, sizes.types).softmax(-1) for _ in range(2))
+    torch.testing.assert_close(head(a, b, types_a, types_b, features), head(b, a, types_b, types_a, features))
+
+
+def test_a_mention_weighs_the_same_in_the_loss_of_merging_however_many_others_its_window_has():
+    triggers = torch.tensor([[0, 0, 0, 0, 0], [0, 2, 2, 0, 0], [0, 4, 4, 0, 0], [1, 0, 0, 0, 0], [1, 3, 3, 0, 0]])  # window first
+    pairs = torch.tensor([[0, 1, 1], [0, 2, 0], [1, 2, 0], [3, 4, 1]])
+    # at a logit of 0 each pair costs ln 2; three pairs in a window of three mentions weigh half, the one in a window of two weighs all
+    assert merge_loss(torch.zeros(4), pairs, triggers).item() == pytest.approx((3 / 2 + 1) * 0.693147, abs=1e-5)

@@ -32,7 +32,7 @@ from eval.score.command import run
 from train.config import FinetuneConfig, load_config
 from train.export import OPSET, export_graphs, halve
 from train.quantise import PARTS, SUFFIX, quantise, quantise_parts, whole, write
-from train.run import Run, build_model
+from train.run import Run, build_model, load_joint
 from waqia.model import artefact
 from waqia.model.artefact import Artefact
 from waqia.model.backends import open_backend
@@ -128,7 +128,7 @@ def token_model(shape: Shape) -> BertForTokenClassification:
     torch.manual_seed(7)
     model = BertForTokenClassification(bert(shape))
     if shape.trained:
-        model.bert = BertModel.from_pretrained(ROOT / "models/waqia-mini", dtype=torch.float32, add_pooling_layer=False)
+        model.bert = load_joint(ROOT / "models/waqia-mini", "sdpa").encoder
     with torch.no_grad():
         model.classifier.weight.normal_(std=shape.width**-0.5)
         model.classifier.bias[0] = 3.5

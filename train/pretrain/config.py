@@ -20,6 +20,8 @@ class Masking(Part):
 class Optimisation(Part):
     """Warm-up, constant rate, then a linear decay over the last `decay` of all tokens; until it begins `tokens` may be changed.
 
+    During the first `head_tokens` only the prediction head learns, at `head_rate` times the peak rate, before the warm-up: an encoder to
+    go on from comes without one, and what a fresh head sends back would undo what it has learnt.
     `muon` (Jordan et al. 2024) takes the matrices of the layers, its updates scaled to the size of AdamW's so that one rate serves both;
     all else is AdamW's.
     """
@@ -30,6 +32,8 @@ class Optimisation(Part):
     optimizer: Literal["adamw", "muon"]
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
+    head_tokens: Annotated[int, Field(ge=0)] = 0
+    head_rate: Positive = 1.0
     warmup_tokens: Annotated[int, Field(ge=0)]
     decay: Share
     max_grad_norm: Positive

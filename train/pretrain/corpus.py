@@ -8,10 +8,11 @@ import io
 import json
 import logging
 import lzma
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import numpy as np
 import zstandard
@@ -27,17 +28,37 @@ log = logging.getLogger("train.pretrain.corpus")
 
 Rows = NDArray[np.int32]
 DOCUMENTS_AT_ONCE = 1000
+FIRST_WORDS = 250  # of a document, which tell what it is about
+
+
+class Selection(Part):
+    """Documents about a subject: those of whose first FIRST_WORDS words at least `share` as many stems are found as there are words.
+
+    A stem may stand anywhere in a word; documents of fewer than `words` words are left out.
+    """
+
+    stems: Annotated[tuple[str, ...], Field(min_length=1)]
+    share: float = Field(gt=0, le=1)
+    words: Count
+
+    def keeps(self, text: str) -> bool:
+        """Whether the document is about the subject."""
+        words = text.split()
+        first = words[:FIRST_WORDS]
+        found = re.findall("|".join(map(re.escape, self.stems)), " ".join(first))
+        return len(words) >= self.words and len(found) > self.share * len(first)
 
 
 class TextSource(Part):
     """A file of documents: .jsonl (field `text`) or plain text (a document a line), each also as .xz, .gz or .zst.
 
-    `where` keeps the rows whose field has one of the given values; `repeat` and `final_repeat` say how often an epoch shows them
-    before and during the decay of the learning rate (0: not at all).
+    `where` keeps the rows whose field has one of the given values, `about` those about a subject; `repeat` and `final_repeat` say how often
+    an epoch shows them before and during the decay of the learning rate (0: not at all).
     """
 
     path: Path
     where: dict[str, tuple[str | None, ...]]
+    about: Selection | None = None
     repeat: int = Field(ge=0)
     final_repeat: int = Field(ge=0)
 
@@ -83,10 +104,13 @@ def documents(source: TextSource) -> Iterator[str]:
             if not line.strip():
                 continue
             if plain != ".jsonl":
-                yield line.decode("utf-8").strip()
+                text = line.decode("utf-8").strip()
+                if source.about is None or source.about.keeps(text):
+                    yield text
                 continue
             row = _row(line, f"{source.path}:{number}")
-            if all(row.get(field) in values for field, values in source.where.items()):
+            kept = all(row.get(field) in values for field, values in source.where.items())
+            if kept and (source.about is None or source.about.keeps(row["text"])):
                 yield row["text"]
 
 

@@ -137,6 +137,7 @@ class Pretraining:
         self.step = 0
         o = config.optimisation
         self.step_tokens = o.batch_rows * config.corpus.row_tokens
+        self.head_steps = o.head_tokens // self.step_tokens
         self.steps = math.ceil(o.tokens / self.step_tokens)
         self.decay_from = round(self.steps * (1 - o.decay))
 
@@ -180,6 +181,9 @@ class Pretraining:
             self.accelerator.backward(loss * processes)
             total += loss.detach()
         total = float(self.accelerator.reduce(total, "sum"))
+        if self.step < self.head_steps:
+            for parameter in self.raw_model.encoder.parameters():
+                parameter.grad = None
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), o.max_grad_norm)
         if not math.isfinite(total) or not torch.isfinite(norm):
             raise FloatingPointError(f"step {self.step}: loss {total}, gradient norm {float(norm)}; lower optimisation.learning_rate")
@@ -202,8 +206,10 @@ class Pretraining:
     def rate(self) -> float:
         """The share of the peak learning rate at this step."""
         warmup = max(1, self.config.optimisation.warmup_tokens // self.step_tokens)
+        if self.step < self.head_steps:
+            return self.config.optimisation.head_rate
         if self.step < self.decay_from:
-            return min(1.0, (self.step + 1) / warmup)
+            return min(1.0, (self.step - self.head_steps + 1) / warmup)
         return (self.steps - self.step) / max(1, self.steps - self.decay_from)
 
     @torch.inference_mode()

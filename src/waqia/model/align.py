@@ -10,7 +10,7 @@ from typing import Any
 from waqia.labels import LabelSet
 from waqia.model.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER
 from waqia.model.windows import Window
-from waqia.schema import Incident, Record
+from waqia.schema import Incident, Record, Span
 
 IGNORE = -100  # what torch's losses leave out
 
@@ -39,29 +39,53 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A gold incident in a window's words: trigger (first, last, type, status), participants (role, first, last, sector or -100)."""
+    """A mention of a gold incident in a window's words, with what a model should say of it."""
 
-    trigger: tuple[int, int, int, int]
-    participants: tuple[tuple[int, int, int, int], ...]
+    incident: int  # its place in the record
+    main: bool  # the trigger itself, not another mention
+    span: Span
+    trigger: tuple[int, int, int, int]  # first word, last word, type, status
+    participants: tuple[tuple[int, int, int, int], ...]  # role, first word, last word, sector or IGNORE
 
 
 def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]) -> list[Target]:
-    """The record's incidents as far as this window can express them; what it cannot is added to `lost` by cause."""
+    """Every mention of the record's incidents as far as this window can express it; triggers that it cannot are added to `lost` by cause.
+
+    A trigger has its words before another mention has; mentions that find them taken are left out.
+    """
     found: list[Target] = []
     taken: set[int] = set()
-    for incident in record.incidents:
+    for place, incident in enumerate(record.incidents):
         words = window.find(incident.trigger.start, incident.trigger.end, record.text)
-        if words is None:
-            _lose(incident, "trigger cut by the window or not at word bounds", lost)
-        elif words[1] - words[0] >= LONGEST_TRIGGER:
-            _lose(incident, f"trigger longer than {LONGEST_TRIGGER} words", lost)
-        elif taken & set(range(words[0], words[1] + 1)):
-            _lose(incident, "its words are another trigger's", lost)
+        cause = _unreached(words, taken)
+        if cause or words is None:
+            _lose(incident, cause, lost)
         else:
+            found.append(_target(place, incident, incident.trigger, words, record.text, window, labels, lost))
             taken |= set(range(words[0], words[1] + 1))
-            type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
-            found.append(Target((*words, type_, status), _participants(incident, record.text, window, labels, lost)))
-    return found
+    for place, incident in enumerate(record.incidents):
+        for mention in incident.mentions or ():
+            words = window.find(mention.start, mention.end, record.text)
+            if words is not None and not _unreached(words, taken):
+                found.append(_target(place, incident, mention, words, record.text, window, labels, Counter()))
+                taken |= set(range(words[0], words[1] + 1))
+    return sorted(found, key=lambda target: target.trigger[0])
+
+
+def _unreached(words: tuple[int, int] | None, taken: set[int]) -> str:
+    if words is None:
+        return "trigger cut by the window or not at word bounds"
+    if words[1] - words[0] >= LONGEST_TRIGGER:
+        return f"trigger longer than {LONGEST_TRIGGER} words"
+    return "its words are another trigger's" if taken & set(range(words[0], words[1] + 1)) else ""
+
+
+def _target(
+    place: int, incident: Incident, mention: Span, words: tuple[int, int], text: str, window: Window, labels: LabelSet, lost: Counter[str]
+) -> Target:
+    label = (list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status))
+    participants = _participants(incident, text, window, labels, lost)
+    return Target(place, mention is incident.trigger, mention, (*words, *label), participants)
 
 
 def _lose(incident: Incident, cause: str, lost: Counter[str]) -> None:
@@ -73,10 +97,12 @@ def _lose(incident: Incident, cause: str, lost: Counter[str]) -> None:
 def _participants(
     incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]
 ) -> tuple[tuple[int, int, int, int], ...]:
+    """Participants by the first of their mentions that the window holds, the most informative one before all others."""
     roles, sectors = list(labels.roles), list(labels.sectors)
     found: list[tuple[int, int, int, int]] = []
     for p in incident.participants:
-        words, role = window.find(p.start, p.end, text), roles.index(p.role)
+        places = (window.find(span.start, span.end, text) for span in (p, *p.mentions))
+        words, role = next((place for place in places if place is not None), None), roles.index(p.role)
         if words is None:
             lost["participant outside the window or not at word bounds"] += 1
         elif words[1] - words[0] >= LONGEST_PARTICIPANT:
@@ -95,7 +121,7 @@ def count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Re
         begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
         mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
         outside = [incident for incident in outside if incident not in mine]
-        found = targets(replace(record, incidents=mine), window, labels, reach.lost)
+        found = [target for target in targets(replace(record, incidents=mine), window, labels, reach.lost) if target.main]
         reach.reached["incidents"] += len(found)
         reach.reached["participants"] += sum(len(target.participants) for target in found)
     for incident in outside:

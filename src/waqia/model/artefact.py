@@ -102,6 +102,7 @@ def write(
     model: str,
     encode: Path,
     participants: Path,
+    merge: Path,
     tokenizer: str,
     labels: LabelSet,
     windows: WindowSettings,
@@ -121,7 +122,7 @@ def write(
     try:
         settings = {"windows": asdict(windows), "calibration": calibration.to_dict()}
         held = {
-            **dict(zip(GRAPHS, (encode.read_bytes(), participants.read_bytes()), strict=True)),
+            **dict(zip(GRAPHS, (path.read_bytes() for path in (encode, participants, merge)), strict=True)),
             "tokenizer.json": tokenizer.encode(),
             "labels.json": _dump(labels.to_dict()),
             "settings.json": _dump(settings),

@@ -1,4 +1,4 @@
-"""Backends: what runs an artefact's two graphs on the CPU, ONNX Runtime or OpenVINO; both read the same files."""
+"""Backends: what runs an artefact's graphs on the CPU, ONNX Runtime or OpenVINO; both read the same files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from waqia.errors import ArtefactError, ConfigError
-from waqia.model.tensors import Backend, Batch, Encoded, Floats, Participants, Triggers
+from waqia.model.tensors import Backend, Batch, Encoded, Floats, Pairs, Participants, Triggers
 from waqia.model.windows import Ints
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 BACKENDS = ("onnxruntime", "openvino")
 MOST_THREADS = 256  # a runtime asked for far more never answers
-GRAPHS = ("encode.onnx", "participants.onnx")
+GRAPHS = ("encode.onnx", "participants.onnx", "merge.onnx")
+MERGED = "same_logits"  # what merge.onnx gives
 SLOW = ["SkipLayerNormFusion"]  # ONNX Runtime's fused kernel takes five times as long as the Add and the LayerNormalization it replaces
 
 
@@ -36,8 +39,8 @@ def open_backend(name: str, graphs: Path | Mapping[str, bytes], threads: int | N
 class OnnxBackend:
     """ONNX Runtime."""
 
-    def __init__(self, encode: InferenceSession, participants: InferenceSession) -> None:
-        self._encode, self._participants = encode, participants
+    def __init__(self, encode: InferenceSession, participants: InferenceSession, merge: InferenceSession) -> None:
+        self._encode, self._participants, self._merge = encode, participants, merge
 
     @classmethod
     def open(cls, graphs: Path | Mapping[str, bytes], threads: int | None = None) -> OnnxBackend:
@@ -71,12 +74,16 @@ class OnnxBackend:
         inputs = participants_inputs(word_states, word_mask, triggers)
         return Participants(*self._participants.run(list(Participants.__dataclass_fields__), inputs))
 
+    def merge(self, pairs: Pairs) -> Floats:
+        """Logits that two mentions tell the same happening."""
+        return np.asarray(self._merge.run([MERGED], pairs._asdict())[0])
+
 
 class OpenVinoBackend:
     """OpenVINO, computing in fp32 (or the graph's int8) even where the processor has bf16: results stay those of ONNX Runtime."""
 
-    def __init__(self, encode: Any, participants: Any) -> None:
-        self._encode, self._participants = encode, participants  # openvino.InferRequest each
+    def __init__(self, encode: Any, participants: Any, merge: Any) -> None:
+        self._encode, self._participants, self._merge = encode, participants, merge  # openvino.InferRequest each
         self._lock = Lock()  # a request serves one thread at a time
 
     @classmethod
@@ -107,16 +114,21 @@ class OpenVinoBackend:
 
     def encode(self, batch: Batch) -> Encoded:
         """One pass of the encoder and its heads."""
-        return Encoded(*self._run(self._encode, encode_inputs(batch), Encoded))
+        return Encoded(*self._run(self._encode, encode_inputs(batch), list(Encoded.__dataclass_fields__)))
 
     def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
         """Roles, status and sectors of N triggers."""
-        return Participants(*self._run(self._participants, participants_inputs(word_states, word_mask, triggers), Participants))
+        inputs = participants_inputs(word_states, word_mask, triggers)
+        return Participants(*self._run(self._participants, inputs, list(Participants.__dataclass_fields__)))
 
-    def _run(self, request: Any, inputs: dict[str, Any], outputs: type[Encoded] | type[Participants]) -> list[Floats]:
+    def merge(self, pairs: Pairs) -> Floats:
+        """Logits that two mentions tell the same happening."""
+        return self._run(self._merge, pairs._asdict(), [MERGED])[0]
+
+    def _run(self, request: Any, inputs: dict[str, Any], outputs: list[str]) -> list[Floats]:
         with self._lock:
             said = request.infer(inputs)
-        return [said[name] for name in outputs.__dataclass_fields__]
+        return [np.array(said[name]) for name in outputs]  # a copy: the request gives its memory to the next call
 
 
 def _source(graphs: Path | Mapping[str, bytes], name: str) -> str | bytes:

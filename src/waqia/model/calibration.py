@@ -11,20 +11,23 @@ from waqia.labels import LabelSet
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Temperatures by head and least probabilities by label, fitted on dev and kept in the artefact."""
+    """Temperatures by head and least probabilities by label, fitted on dev with the very pipeline that ships, kept in the artefact."""
 
     type_temperature: float
     trigger_temperature: float
     role_temperature: float
-    trigger_thresholds: Mapping[str, float]  # by incident type
-    role_thresholds: Mapping[str, float]  # by role
-    told_again: float = 0.0  # least probability of an incident that may be another one told again, see told_once
-    reports: float = 0.0  # least probability that the text reports the likeliest type found, see borne_out
+    merge_temperature: float
+    mention_threshold: float  # least probability of a trigger mention
+    merge_threshold: float  # least mean probability at which a mention joins a happening
+    reports: float  # least probability that the text reports the likeliest type found, see decode.borne_out
+    trigger_thresholds: Mapping[str, float]  # of an incident, by its type
+    role_thresholds: Mapping[str, float]  # of a participant, by its role
 
     @classmethod
     def plain(cls, labels: LabelSet, threshold: float = 0.5) -> Calibration:
         """No temperature and one threshold: what a model has before it is calibrated."""
-        return cls(1.0, 1.0, 1.0, dict.fromkeys(labels.incident_types, threshold), dict.fromkeys(labels.roles, threshold))
+        types, roles = dict.fromkeys(labels.incident_types, threshold), dict.fromkeys(labels.roles, threshold)
+        return cls(1.0, 1.0, 1.0, 1.0, threshold, 0.5, 0.0, types, roles)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,21 +11,18 @@ from waqia.schema import Incident
 
 LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation mark inside counts as one more
 LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
-TARGET = "target"  # the role that tells one act from another of its type
 
 
-def pick_triggers(
-    trigger_logits: Floats, inside_logits: Floats, owned: tuple[int, int], thresholds: Floats, temperature: float
-) -> list[tuple[int, int, int, float]]:
-    """Triggers of one window as (first word, last word, type, probability), most probable first, none overlapping.
+def pick_mentions(
+    trigger_logits: Floats, inside_logits: Floats, owned: tuple[int, int], threshold: float, temperature: float
+) -> list[tuple[int, int, float]]:
+    """Trigger mentions of one window as (first word, last word, probability), most probable first, none overlapping.
 
-    A trigger begins at a word whose most probable type reaches its threshold, and goes on over the words that are more likely
-    inside than not: there is no way to decode an inside without a beginning.
+    A mention begins at a word that is so at least with the probability `threshold`, of whatever type, and goes on over the words that are
+    more likely inside than not: there is no way to decode an inside without a beginning.
     """
-    probabilities = softmax(trigger_logits / temperature)[:, 1:]  # (word, type)
-    types = probabilities.argmax(1)
-    scores = probabilities.max(1)
-    begins = np.flatnonzero(scores >= thresholds[types])
+    scores = 1 - softmax(trigger_logits / temperature)[:, 0]  # (word,)
+    begins = np.flatnonzero(scores >= threshold)
     free = np.ones(len(scores), bool)
     picked = []
     for first in begins[np.argsort(-scores[begins], kind="stable")]:
@@ -36,7 +32,7 @@ def pick_triggers(
         while last + 1 < min(len(free), first + LONGEST_TRIGGER) and free[last + 1] and inside_logits[last + 1] > 0:
             last += 1
         free[first : last + 1] = False
-        picked.append((int(first), int(last), int(types[first]), float(scores[first])))
+        picked.append((int(first), int(last), float(scores[first])))
     return picked
 
 
@@ -56,21 +52,6 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
             free[r, i : j + 1] = False
             picked.append((r, i, j, float(scores[place])))
     return picked
-
-
-def told_once(incidents: Sequence[Incident], least: float) -> list[Incident]:
-    """Incidents, most probable first, without acts told again: an annotator marks each once, a model at every mention.
-
-    Left out is what is less probable than `least` and shares a target with a more probable incident of its type.
-    """
-    kept = []
-    taken: dict[str, set[int]] = defaultdict(set)  # places in the text that are targets, by incident type
-    for incident in sorted(incidents, key=lambda incident: (-(incident.score or 0.0), incident.trigger.start)):
-        places = {place for p in incident.participants if p.role == TARGET for place in range(p.start, p.end)}
-        if (incident.score or 0.0) >= least or taken[incident.type].isdisjoint(places):
-            kept.append(incident)
-            taken[incident.type] |= places
-    return kept
 
 
 def borne_out(incidents: Sequence[Incident], types: Mapping[str, float], least: float) -> Sequence[Incident]:

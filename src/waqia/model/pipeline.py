@@ -1,23 +1,30 @@
-"""From texts to readings: windows, the network in batches, decoding; the same for torch and for the runtimes."""
+"""From texts to readings: windows, the network in batches, decoding, merging; the same for torch and for the runtimes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration
-from waqia.model.decode import borne_out, pick_participants, pick_triggers, sigmoid, told_once
-from waqia.model.tensors import Backend, Encoded, Floats, Participants, Triggers, batch
+from waqia.model.decode import borne_out, pick_mentions, pick_participants, sigmoid, softmax
+from waqia.model.merge import BACK, Mention, clusters, decide, pair_features, stem
+from waqia.model.tensors import Backend, Encoded, Floats, Pairs, Participants, Triggers, batch
 from waqia.model.windows import Window, WindowSettings, split
 from waqia.schema import Incident, Participant, Reading, Span
 
+_Owner = TypeVar("_Owner")
+
 TOKENS_A_BATCH = 1024  # padded tokens in one pass of the encoder
 CELLS_A_BATCH = 100_000  # triggers x words x words in one pass of the participants graph
+PAIRS_A_BATCH = 4096  # in one pass of the merging graph
+WINDOWS_TOGETHER = 128  # of one text whose mentions are merged; in a longer text happenings do not reach further
+ASKED = 3  # mentions of an incident, the most probable ones of a window, that are asked for its participants
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,25 @@ class Model:
     calibration: Calibration
 
 
+@dataclass(slots=True)
+class Part:
+    """Windows of one text that are read together: what the encoder said of them, as far as it is still needed."""
+
+    text: int  # place among the texts of the call
+    windows: Sequence[Window]
+    types: Floats  # (K,) largest probability over the windows
+    mentions: list[Mention] = field(default_factory=list)
+    states: dict[int, Floats] = field(default_factory=dict)  # (W, D) of the windows that have mentions
+
+
+class Happening(NamedTuple):
+    """Mentions that tell the same happening, the most probable one first, and what it is."""
+
+    mentions: tuple[Mention, ...]
+    type: int
+    score: float
+
+
 def read_texts(texts: Sequence[str], model: Model) -> list[Reading]:
     """Read texts, windows of all of them batched together by length; one Reading a text, in order."""
     return read_windows(texts, cut_texts(texts, model), model)
@@ -44,20 +70,63 @@ def cut_texts(texts: Sequence[str], model: Model) -> list[list[Window]]:
 
 def read_windows(texts: Sequence[str], cut: Sequence[Sequence[Window]], model: Model) -> list[Reading]:
     """Read texts already cut by `cut_texts`; one Reading a text, in order."""
-    found: list[list[Incident]] = [[] for _ in texts]
-    types = np.zeros((len(texts), len(model.labels.incident_types)), np.float32)
-    for chosen in token_batches([(place, window) for place, windows in enumerate(cut) for window in windows]):
-        owners, windows = [place for place, _ in chosen], [window for _, window in chosen]
-        encoded = model.backend.encode(batch(windows, pad_id(model.tokenizer)))
-        np.maximum.at(types, owners, sigmoid(encoded.type_logits / model.calibration.type_temperature))
-        for row, incident in _incidents(encoded, windows, [texts[place] for place in owners], model):
-            found[owners[row]].append(incident)
-    return [_reading(*row, model) for row in zip(found, types, cut, strict=True)]
+    label_set = f"{model.labels.name}/{model.labels.version}"
+    readings = [Reading((), {}, len(ws), any(window.cut for window in ws), label_set, model.name) for ws in cut]
+    for parts in _parts(cut, model):
+        encode(parts, texts, model)
+        found = merge([part.mentions for part in parts], model)
+        kept = [[one for one in happenings if _likely(one, model)] for happenings in found]
+        for part, incidents in zip(parts, _incidents(parts, kept, texts, model), strict=True):
+            readings[part.text] = _extended(readings[part.text], incidents, part.types, model)
+    return [_finished(reading, model) for reading in readings]
 
 
-def token_batches(items: list[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
+def encode(parts: Sequence[Part], texts: Sequence[str], model: Model) -> None:
+    """Run the encoder over all windows of the parts and keep their types, trigger mentions in text order, and states."""
+    calibration = model.calibration
+    for chosen in token_batches([((part, place), window) for part in parts for place, window in enumerate(part.windows)]):
+        encoded = model.backend.encode(batch([window for _, window in chosen], pad_id(model.tokenizer)))
+        for row, ((part, place), window) in enumerate(chosen):
+            part.types = np.maximum(part.types, sigmoid(encoded.type_logits[row] / calibration.type_temperature))
+            found = list(_mentions(encoded, row, place, window, texts[part.text], calibration))
+            if found:
+                part.mentions += found
+                part.states[place] = encoded.word_states[row, : len(window.words)].copy()
+    for part in parts:
+        part.mentions.sort(key=lambda mention: (mention.start, mention.end))
+
+
+def merge(mentions: Sequence[Sequence[Mention]], model: Model) -> list[list[Happening]]:
+    """The happenings of each text from its mentions in text order."""
+    found = []
+    for members, same in zip(mentions, likenesses(mentions, model), strict=True):
+        groups = clusters(len(members), same, model.calibration.merge_threshold)
+        found.append([happening([members[place] for place in group]) for group in groups])
+    return found
+
+
+def likenesses(mentions: Sequence[Sequence[Mention]], model: Model) -> list[dict[tuple[int, int], float]]:
+    """For each text the probability of each pair of mentions (earlier, later) that they tell the same; see merge.BACK."""
+    pairs = [(text, a, b) for text, found in enumerate(mentions) for b in range(len(found)) for a in range(max(0, b - BACK), b)]
+    same: list[dict[tuple[int, int], float]] = [{} for _ in mentions]
+    for start in range(0, len(pairs), PAIRS_A_BATCH):
+        some = pairs[start : start + PAIRS_A_BATCH]
+        logits = model.backend.merge(_pairs([(mentions[text][a], mentions[text][b]) for text, a, b in some]))
+        probabilities = sigmoid(logits / model.calibration.merge_temperature)
+        for (text, a, b), probability in zip(some, probabilities.tolist(), strict=True):
+            same[text][a, b] = probability
+    return same
+
+
+def happening(mentions: Iterable[Mention]) -> Happening:
+    """One happening from its mentions."""
+    ordered = tuple(sorted(mentions, key=lambda mention: (-mention.score, mention.start)))
+    return Happening(ordered, *decide(ordered))
+
+
+def token_batches(items: list[tuple[_Owner, Window]]) -> Iterator[list[tuple[_Owner, Window]]]:
     """(owner, window) pairs, windows of like length together, in batches of at most TOKENS_A_BATCH padded tokens."""
-    chosen: list[tuple[int, Window]] = []
+    chosen: list[tuple[_Owner, Window]] = []
     for item in sorted(items, key=lambda item: len(item[1].ids)):
         if chosen and (len(chosen) + 1) * len(item[1].ids) > TOKENS_A_BATCH:
             yield chosen
@@ -68,57 +137,140 @@ def token_batches(items: list[tuple[int, Window]]) -> Iterator[list[tuple[int, W
 
 
 class _Job(NamedTuple):
-    row: int  # of the batch
-    first: int
-    last: int
+    """A mention asked for the participants of its incident."""
+
+    part: int
+    incident: int
+    mention: Mention
     type: int
-    score: float
 
 
-def _incidents(encoded: Encoded, windows: Sequence[Window], texts: Sequence[str], model: Model) -> Iterator[tuple[int, Incident]]:
-    """(row of the batch, incident) for every trigger of a batch."""
-    thresholds = np.array([model.calibration.trigger_thresholds[name] for name in model.labels.incident_types], np.float32)
+def _parts(cut: Sequence[Sequence[Window]], model: Model) -> Iterator[list[Part]]:
+    """All texts in parts of at most WINDOWS_TOGETHER windows; parts that come together hold as many at most, or are one."""
+    none = np.zeros(len(model.labels.incident_types), np.float32)
+    together: list[Part] = []
+    for text, windows in enumerate(cut):
+        for start in range(0, len(windows), WINDOWS_TOGETHER):
+            part = Part(text, windows[start : start + WINDOWS_TOGETHER], none)
+            if together and sum(len(one.windows) for one in together) + len(part.windows) > WINDOWS_TOGETHER:
+                yield together
+                together = []
+            together.append(part)
+    if together:
+        yield together
+
+
+def _mentions(encoded: Encoded, row: int, place: int, window: Window, text: str, calibration: Calibration) -> Iterator[Mention]:
+    n = len(window.words)
+    logits, inside = encoded.trigger_logits[row, :n], encoded.inside_logits[row, :n]
+    for first, last, score in pick_mentions(logits, inside, window.owned, calibration.mention_threshold, calibration.trigger_temperature):
+        span = _span(window, first, last, text)
+        state = encoded.word_states[row, first : last + 1].mean(0)
+        yield Mention(place, first, last, span.start, span.end, span.text, score, softmax(logits[first, 1:]), state)
+
+
+def _pairs(pairs: Sequence[tuple[Mention, Mention]]) -> Pairs:
+    told = [pair_features((stem(a.text), a.start), (stem(b.text), b.start)) for a, b in pairs]
+    first, second = zip(*pairs, strict=True)
+    states = [np.stack([one.state for one in side]) for side in (first, second)]
+    types = [np.stack([one.types for one in side]) for side in (first, second)]
+    return Pairs(states[0], states[1], types[0], types[1], np.array(told, np.float32))
+
+
+def _likely(one: Happening, model: Model) -> bool:
+    return one.score >= model.calibration.trigger_thresholds[list(model.labels.incident_types)[one.type]]
+
+
+def _incidents(parts: Sequence[Part], found: Sequence[Sequence[Happening]], texts: Sequence[str], model: Model) -> list[list[Incident]]:
+    """The incidents of each part, with what all their mentions say of participants and status."""
+    said: dict[tuple[int, int], list[tuple[Mention, Participants]]] = {}
+    for job, one in _asked(parts, found, model):
+        said.setdefault((job.part, job.incident), []).append((job.mention, one))
+    return [
+        [_incident(one, said[place, number], part, texts[part.text], model) for number, one in enumerate(happenings)]
+        for place, (part, happenings) in enumerate(zip(parts, found, strict=True))
+    ]
+
+
+def _asked(
+    parts: Sequence[Part], found: Sequence[Sequence[Happening]], model: Model
+) -> Iterator[tuple[_Job, Participants]]:
+    """What the participants graph says of up to ASKED mentions of every incident in every window, mentions of like windows together."""
     jobs = []
-    for row, window in enumerate(windows):
-        n = len(window.words)
-        logits = encoded.trigger_logits[row, :n], encoded.inside_logits[row, :n]
-        picked = pick_triggers(*logits, window.owned, thresholds, model.calibration.trigger_temperature)
-        jobs += [_Job(row, *trigger) for trigger in picked]
-    width = encoded.word_states.shape[1]
-    step = max(1, CELLS_A_BATCH // max(1, width * width))
-    for start in range(0, len(jobs), step):
-        yield from _with_participants(jobs[start : start + step], encoded, windows, texts, model)
+    for place, happenings in enumerate(found):
+        for number, one in enumerate(happenings):
+            asked: dict[int, int] = {}
+            for mention in one.mentions:
+                asked[mention.window] = asked.get(mention.window, 0) + 1
+                if asked[mention.window] <= ASKED:
+                    jobs.append(_Job(place, number, mention, one.type))
+    words = [len(parts[job.part].windows[job.mention.window].words) for job in jobs]
+    order = sorted(range(len(jobs)), key=lambda n: words[n])
+    chosen: list[int] = []
+    for n in order:
+        if chosen and (len(chosen) + 1) * words[n] ** 2 > CELLS_A_BATCH:
+            yield from _ask([jobs[m] for m in chosen], parts, model)
+            chosen = []
+        chosen.append(n)
+    if chosen:
+        yield from _ask([jobs[m] for m in chosen], parts, model)
 
 
-def _with_participants(
-    jobs: Sequence[_Job], encoded: Encoded, windows: Sequence[Window], texts: Sequence[str], model: Model
-) -> Iterator[tuple[int, Incident]]:
-    rows = np.array([job.row for job in jobs])
-    lengths = np.array([len(windows[row].words) for row in rows])
-    width = int(lengths.max())
-    mask = (np.arange(width) < lengths[:, None]).astype(np.int64)
-    triggers = Triggers(*(np.array([getattr(job, name) for job in jobs], np.int64) for name in Triggers._fields))
-    said = model.backend.participants(encoded.word_states[rows, :width], mask, triggers)
-    for place, job in enumerate(jobs):
-        n = int(lengths[place])
-        one = Participants(said.role_logits[place, :n, :n], said.status_logits[place], said.sector_logits[place, :n])
-        yield job.row, _incident(job, one, windows[job.row], texts[job.row], model)
+def _ask(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[tuple[_Job, Participants]]:
+    lengths = [len(parts[job.part].windows[job.mention.window].words) for job in jobs]
+    mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
+    width = parts[jobs[0].part].states[jobs[0].mention.window].shape[1]
+    states = np.zeros((*mask.shape, width), np.float32)
+    for row, job in enumerate(jobs):
+        states[row, : lengths[row]] = parts[job.part].states[job.mention.window]
+    bounds = ([job.mention.first for job in jobs], [job.mention.last for job in jobs], [job.type for job in jobs])
+    said = model.backend.participants(states, mask, Triggers(*(np.array(values, np.int64) for values in bounds)))
+    for row, (job, n) in enumerate(zip(jobs, lengths, strict=True)):
+        yield job, Participants(said.role_logits[row, :n, :n], said.status_logits[row], said.sector_logits[row, :n])
 
 
-def _incident(job: _Job, said: Participants, window: Window, text: str, model: Model) -> Incident:
+def _incident(one: Happening, said: Sequence[tuple[Mention, Participants]], part: Part, text: str, model: Model) -> Incident:
+    labels = model.labels
+    by_window = groupby(sorted(said, key=lambda row: row[0].window), key=lambda row: row[0].window)
+    found = [p for window, rows in by_window for p in _participants(part.windows[window], [r for _, r in rows], text, model)]
+    status = list(labels.statuses)[int(np.mean([answer.status_logits for _, answer in said], 0).argmax())]
+    trigger, *others = (Span(mention.start, mention.end, mention.text) for mention in one.mentions)
+    mentions = tuple(sorted(others, key=lambda span: span.start))
+    order = {name: place for place, name in enumerate(labels.roles)}
+    participants = tuple(sorted(_told_once(found), key=lambda p: (order[p.role], p.start)))
+    return Incident(list(labels.incident_types)[one.type], status, trigger, participants, one.score, mentions)
+
+
+def _participants(window: Window, said: Sequence[Participants], text: str, model: Model) -> Iterator[Participant]:
+    """Participants of an incident in one window: its mentions there are asked together, the mean of their logits decides."""
     labels, calibration = model.labels, model.calibration
     roles, sectors = list(labels.roles), list(labels.sectors)
     thresholds = np.array([calibration.role_thresholds[name] for name in roles], np.float32)
-    participants = []
-    for role, first, last, score in pick_participants(said.role_logits, thresholds, calibration.role_temperature):
+    role_logits = np.mean([one.role_logits for one in said], 0)
+    sector_logits = np.mean([one.sector_logits for one in said], 0)
+    for role, first, last, score in pick_participants(role_logits, thresholds, calibration.role_temperature):
         span = _span(window, first, last, text)
-        sector = sectors[int(said.sector_logits[first : last + 1].mean(0).argmax())] if labels.roles[roles[role]].sector else None
-        participants.append(Participant(span.start, span.end, span.text, roles[role], sector, score))
-    order = {name: place for place, name in enumerate(roles)}
-    participants.sort(key=lambda p: (order[p.role], p.start))
-    status = list(labels.statuses)[int(said.status_logits.argmax())]
-    type_name = list(labels.incident_types)[job.type]
-    return Incident(type_name, status, _span(window, job.first, job.last, text), tuple(participants), job.score)
+        sector = sectors[int(sector_logits[first : last + 1].mean(0).argmax())] if labels.roles[roles[role]].sector else None
+        yield Participant(span.start, span.end, span.text, roles[role], sector, score)
+
+
+def _told_once(participants: Iterable[Participant]) -> list[Participant]:
+    """Participants of an incident without doubles: of those of a role that overlap or read the same the most probable one stays.
+
+    The others that read the same elsewhere are its further mentions.
+    """
+    kept: list[Participant] = []
+    for one in sorted(participants, key=lambda p: (-(p.score or 0.0), p.start)):
+        place = next((n for n, p in enumerate(kept) if p.role == one.role and (_overlap(p, one) or p.text == one.text)), None)
+        if place is None:
+            kept.append(one)
+        elif not any(_overlap(span, one) for span in (kept[place], *kept[place].mentions)):
+            kept[place] = replace(kept[place], mentions=(*kept[place].mentions, Span(one.start, one.end, one.text)))
+    return kept
+
+
+def _overlap(a: Span, b: Span) -> bool:
+    return a.start < b.end and b.start < a.end
 
 
 def _span(window: Window, first: int, last: int, text: str) -> Span:
@@ -126,12 +278,15 @@ def _span(window: Window, first: int, last: int, text: str) -> Span:
     return Span(start, end, text[start:end])
 
 
-def _reading(incidents: list[Incident], types: Floats, windows: Sequence[Window], model: Model) -> Reading:
-    scores = {name: round(float(p), 6) for name, p in zip(model.labels.incident_types, types, strict=True)}
-    kept = borne_out(told_once(incidents, model.calibration.told_again), scores, model.calibration.reports)
-    ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
-    label_set = f"{model.labels.name}/{model.labels.version}"
-    return Reading(ordered, scores, len(windows), any(window.cut for window in windows), label_set, model.name)
+def _extended(reading: Reading, incidents: Sequence[Incident], types: Floats, model: Model) -> Reading:
+    scores = {name: max(reading.types.get(name, 0.0), float(p)) for name, p in zip(model.labels.incident_types, types, strict=True)}
+    return replace(reading, incidents=(*reading.incidents, *incidents), types=scores)
+
+
+def _finished(reading: Reading, model: Model) -> Reading:
+    types = {name: round(reading.types.get(name, 0.0), 6) for name in model.labels.incident_types}
+    kept = borne_out(reading.incidents, types, model.calibration.reports)
+    return replace(reading, incidents=tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end))), types=types)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:

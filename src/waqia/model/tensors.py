@@ -51,6 +51,16 @@ class Triggers(NamedTuple):
     type: Ints
 
 
+class Pairs(NamedTuple):
+    """P pairs of mentions: mean states of their words (P, D), probabilities of their types (P, K), features of the pair (P, F)."""
+
+    first_states: Floats
+    second_states: Floats
+    first_types: Floats
+    second_types: Floats
+    features: Floats
+
+
 class Backend(Protocol):
     """Whatever runs the model: torch in `train/`, ONNX Runtime in `waqia`."""
 
@@ -59,6 +69,9 @@ class Backend(Protocol):
 
     def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
         """Roles, status and sectors for N triggers; word_states (N, W, D), word_mask (N, W)."""
+
+    def merge(self, pairs: Pairs) -> Floats:
+        """Logits (P,) that two mentions tell the same happening."""
 
 
 def batch(windows: Sequence[Window], pad_id: int) -> Batch:
