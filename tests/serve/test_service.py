@@ -52,7 +52,8 @@ def test_one_text_is_answered_with_what_the_reader_reads(client, reader):
     assert status == 200
     assert (answer.pop("id"), answer.pop("date")) == (7, "2026-01-02")
     assert answer["incidents"]
-    assert answer == reader.read(TEXT).to_dict()
+    assert answer == reader.read(TEXT, date="2026-01-02").to_dict()
+    assert any(incident.get("date") == "2026-01-01" for incident in answer["incidents"])
 
 
 def test_many_texts_are_answered_in_order_and_a_bad_one_in_its_place(client, reader):

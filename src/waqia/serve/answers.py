@@ -31,8 +31,8 @@ class Answers:
 
     async def read(self, items: Sequence[Item]) -> list[Reading]:
         """Readings of a request's items, in order; RefusedError 429, 413 or 503 where the queue has no room, never has, or is too slow."""
-        texts = [item.text for item in items if item.fault is None]
-        if (size := sum(map(tokens, texts))) > self._settings.queue_tokens:
+        texts = [(item.text, item.date) for item in items if item.fault is None]
+        if (size := sum(tokens(text) for text, _ in texts)) > self._settings.queue_tokens:
             raise RefusedError(413, f"about {size} tokens in one request, {self._settings.queue_tokens} are allowed; send fewer texts")
         try:
             futures = iter(self.queue.submit(texts))

@@ -85,7 +85,7 @@ def _stream() -> Schema:
 
 def _schemas(settings: Settings, labels: LabelSet) -> Schema:
     text = {"type": "string", "maxLength": settings.text_characters}
-    date = {"type": ["string", "null"], "format": "date", "description": "the day of the text; carried along"}
+    date = {"type": ["string", "null"], "format": "date", "description": "the text's day, which «أمس» is relative to; carried along"}
     one = {"type": "object", "required": ["text"], "properties": {"text": text, "date": date}, "description": "Other fields come back."}
     many = {
         "type": "object",

@@ -46,6 +46,7 @@ class Batch:
 @dataclass(slots=True, eq=False)
 class _Job:
     text: str
+    date: str | None
     tokens: int
     answer: asyncio.Future[Reading]
 
@@ -74,30 +75,30 @@ class ReadingQueue:
         """Whether nothing new is taken."""
         return self._stopping
 
-    def submit(self, texts: Sequence[str]) -> list[asyncio.Future[Reading]]:
-        """Take all texts of a request or none; QueueFullError where there is no room, StoppingError once `stop` was asked.
+    def submit(self, texts: Sequence[tuple[str, str | None]]) -> list[asyncio.Future[Reading]]:
+        """Take a request's dated texts, all or none; QueueFullError where there is no room, StoppingError once `stop` was asked.
 
         Cancel a future that nobody waits for any more: its text is then not read.
         """
-        needed = sum(map(tokens, texts))
+        needed = sum(tokens(text) for text, _ in texts)
         if self._stopping or not self.alive:
             raise StoppingError("the service is stopping")
         if self._held and self._held + needed > self._limit:
             raise QueueFullError(self._retry_after())
         loop = asyncio.get_running_loop()
-        jobs = [_Job(text, tokens(text), loop.create_future()) for text in texts]
+        jobs = [_Job(text, date, tokens(text), loop.create_future()) for text, date in texts]
         if jobs:
             self._requests.append(deque(jobs))
             self._change(needed)
             self._work.set()
         return [job.answer for job in jobs]
 
-    async def submit_when_room(self, text: str) -> asyncio.Future[Reading]:
+    async def submit_when_room(self, text: str, date: str | None) -> asyncio.Future[Reading]:
         """Take one text of a stream, waiting while the queue is half full: the other half is for requests that do not wait."""
         while self._held and self._held + tokens(text) > self._limit // 2 and not self._stopping:
             self._room.clear()
             await self._room.wait()
-        return self.submit([text])[0]
+        return self.submit([(text, date)])[0]
 
     def refuse(self) -> None:
         """Take nothing new from now on; what was taken is read."""
@@ -154,7 +155,7 @@ class ReadingQueue:
         size, began = sum(job.tokens for job in jobs), time.perf_counter()
         readings: list[Reading] | Exception
         try:
-            readings = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, [job.text for job in jobs])
+            readings = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, jobs)
         except Exception as error:  # a fault of the reader is the answer of these texts; the next ones are read
             readings = error
         seconds = time.perf_counter() - began
@@ -169,5 +170,5 @@ class ReadingQueue:
                 job.answer.set_result(readings[place])
         self._change(-size, Batch(len(jobs), size, seconds))
 
-    def _read(self, texts: list[str]) -> list[Reading]:
-        return [self._reader.read(texts[0])] if len(texts) == 1 else list(self._reader.read_many(texts))
+    def _read(self, jobs: list[_Job]) -> list[Reading]:
+        return list(self._reader.read_many(job.text if job.date is None else (job.text, job.date) for job in jobs))

@@ -67,7 +67,7 @@ class StreamRead:
             async for line in lines(self._chunks(request), BYTES_A_CHARACTER * self._settings.text_characters):
                 if line is None or line.strip():
                     one = self._item(line)
-                    await waiting.put((one, None if one.fault else await self._answers.queue.submit_when_room(one.text)))
+                    await waiting.put((one, None if one.fault else await self._answers.queue.submit_when_room(one.text, one.date)))
         except TimeoutError:
             last = f"no line came for {self._settings.timeout:g} s; the lines before were answered"
         except ClientDisconnect:
