@@ -48,10 +48,26 @@ def check(records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, set
     model = Model("oracle", oracle, tokenizer, labels, settings, Calibration.plain(labels))
     readings = read_texts([record.text for record in records], model)
     read = [Record(r.id, r.text, reading.incidents) for r, reading in zip(records, readings, strict=True)]
-    found = sum(len(incident.participants) for record in read for incident in record.incidents)
+    found = sum(len(_told(*pair)) for pair in zip(records, read, strict=True))
     incidents = sum(len(record.incidents) for record in read)
     unexplained = abs(found - reach.reached["participants"]) + abs(incidents - reach.reached["incidents"])
     return Report(score(records, read, labels).figures(), reach, unexplained)
+
+
+def _told(gold: Record, read: Record) -> set[tuple[str, int, int, int]]:
+    """The participants read, each once an incident: a window that holds only another mention of one tells that one again."""
+    first = {
+        (incident.type, trigger, p.role, span.start, span.end): (p.role, place, p.start, p.end)
+        for place, incident in enumerate(gold.incidents)
+        for trigger in incident.all_mentions
+        for p in incident.participants
+        for span in (p, *p.mentions)
+    }
+    return {
+        first.get((incident.type, incident.trigger, p.role, p.start, p.end), (p.role, -1, p.start, p.end))
+        for incident in read.incidents
+        for p in incident.participants
+    }
 
 
 class Oracle:
