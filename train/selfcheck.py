@@ -17,7 +17,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from eval.score.command import run as run_script
-from eval.score.scoring import score
+from eval.score.counts import Counts, add
+from eval.score.scoring import Scores, score
 from train.features import read_windows
 from train.model import Sizes
 from waqia.labels import LabelSet
@@ -48,26 +49,17 @@ def check(records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, set
     model = Model("oracle", oracle, tokenizer, labels, settings, Calibration.plain(labels))
     readings = read_texts([record.text for record in records], model)
     read = [Record(r.id, r.text, reading.incidents) for r, reading in zip(records, readings, strict=True)]
-    found = sum(len(_told(*pair)) for pair in zip(records, read, strict=True))
-    incidents = sum(len(record.incidents) for record in read)
-    unexplained = abs(found - reach.reached["participants"]) + abs(incidents - reach.reached["incidents"])
-    return Report(score(records, read, labels).figures(), reach, unexplained)
+    scores = score(records, read, labels)
+    return Report(scores.figures(), reach, _unexplained(scores, reach, labels))
 
 
-def _told(gold: Record, read: Record) -> set[tuple[str, int, int, int]]:
-    """The participants read, each once an incident: a window that holds only another mention of one tells that one again."""
-    first = {
-        (incident.type, trigger, p.role, span.start, span.end): (p.role, place, p.start, p.end)
-        for place, incident in enumerate(gold.incidents)
-        for trigger in incident.all_mentions
-        for p in incident.participants
-        for span in (p, *p.mentions)
-    }
-    return {
-        first.get((incident.type, incident.trigger, p.role, p.start, p.end), (p.role, -1, p.start, p.end))
-        for incident in read.incidents
-        for p in incident.participants
-    }
+def _unexplained(scores: Scores, reach: Reach, labels: LabelSet) -> int:
+    """Gold incidents and participants that are not found though nothing says that they are lost, and incidents found that are not gold."""
+    total = add(scores.tallies)
+    incidents, participants = total["incidents"], sum((total[f"participants/{role}/half"] for role in labels.roles), Counts())
+    lost = {kind: sum(n for cause, n in reach.lost.items() if cause.startswith(kind)) for kind in ("incident", "participant")}
+    missing = max(0, incidents.gold - incidents.hits - lost["incident"])
+    return missing + max(0, participants.gold - participants.hits - lost["participant"]) + incidents.predicted - incidents.hits
 
 
 class Oracle:
