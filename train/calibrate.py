@@ -55,10 +55,8 @@ def calibrate(run: Run, records: Sequence[Record]) -> tuple[Calibration, dict[st
     fits = temperatures(run, records)
     calibration = replace(Calibration.plain(run.labels, LEAST), **{name: fit.temperature for name, fit in fits.items()})
     gold = [record.incidents for record in records]
-    asked = [record.annotated for record in records]
     calibration = fit_merging(run, records, calibration)
-    found = _read(run, records, calibration)
-    found = [[i for i in incidents if names is None or i.type in names] for incidents, names in zip(found, asked, strict=True)]
+    found = [_asked(incidents, record) for incidents, record in zip(_read(run, records, calibration), records, strict=True)]
     triggers = thresholds(run.labels.incident_types, _hits(gold, found, _incident_items, _same_incident))
     kept = [[i for i in incidents if (i.score or 0) >= triggers[i.type]] for incidents in found]
     roles = thresholds(run.labels.roles, _hits(gold, kept, _participant_items, _same_participant))
@@ -93,8 +91,7 @@ def fit_merging(run: Run, records: Sequence[Record], calibration: Calibration) -
                 kept = [n for n, mention in enumerate(members) if mention.score >= least]
                 pairs = {(a, b): known[kept[a], kept[b]] for b in range(len(kept)) for a in range(b) if (kept[a], kept[b]) in known}
                 groups = clusters(len(kept), pairs, threshold)
-                found = [_bare(happening([members[kept[n]] for n in group]), names) for group in groups]
-                found = [i for i in found if record.annotated is None or i.type in record.annotated]
+                found = _asked([_bare(happening([members[kept[n]] for n in group]), names) for group in groups], record)
                 judged = _hits([record.incidents], [found], _incident_items, _same_incident)
                 total += sum(count for count, _ in judged.values())
                 items += [item for _, judged_items in judged.values() for item in judged_items]
@@ -103,6 +100,11 @@ def fit_merging(run: Run, records: Sequence[Record], calibration: Calibration) -
                 best, chosen = f1, replace(calibration, mention_threshold=least, merge_threshold=threshold)
     log.info("mentions from %.2f, merged from %.2f: incidents F1 %.4f", chosen.mention_threshold, chosen.merge_threshold, best)
     return chosen
+
+
+def _asked(incidents: Iterable[Incident], record: Record) -> list[Incident]:
+    """The incidents of types that the annotators of a record were asked about: of the others nobody knows whether they are right."""
+    return [incident for incident in incidents if record.annotated is None or incident.type in record.annotated]
 
 
 def _bare(one: Happening, names: Sequence[str]) -> Incident:
@@ -117,7 +119,8 @@ def fit_reports(run: Run, records: Sequence[Record], calibration: Calibration) -
     readings = read_texts(texts, run.reader(calibration))
     figures = {}
     for least in REPORTS:
-        kept = [[i for i in r.incidents if max(r.types[j.type] for j in r.incidents) >= least] for r in readings]
+        free = [() if max((r.types[i.type] for i in r.incidents), default=0.0) < least else r.incidents for r in readings]
+        kept = [_asked(incidents, record) for incidents, record in zip(free, records, strict=True)]
         judged = _hits([record.incidents for record in records], kept, _incident_items, _same_incident)
         hits = sum(right for _, items in judged.values() for _, right in items)
         counts = sum(count for count, _ in judged.values()) + sum(len(items) for _, items in judged.values())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from waqia.model.calibration import Calibration
-from waqia.model.decode import borne_out, pick_mentions, pick_participants
+from waqia.model.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER, borne_out, logit, pick_mentions, pick_participants, sigmoid, softmax
 from waqia.schema import Incident, Span
 
 
@@ -103,3 +103,64 @@ def test_without_a_least_probability_of_the_text_every_incident_stays():
     found = [incident("arrest", 50, 0.9)]
     assert borne_out(found, {"arrest": 0.0}, 0.0) == found
     assert borne_out([], {}, 0.0) == []
+
+
+def test_bounds_are_four_words_of_a_mention_and_24_of_a_participant():
+    assert (LONGEST_TRIGGER, LONGEST_PARTICIPANT) == (4, 24)
+
+
+def test_a_mention_ends_with_the_window_or_before_a_word_that_is_as_likely_inside_as_not():
+    assert [row[:2] for row in mentions({6: (0, 9.0)}, inside={7})] == [(6, 7)]
+    logits = np.array([[0, 9], [9, 0]], np.float32)
+    assert [row[:2] for row in pick_mentions(logits, np.array([0, 0], np.float32), (0, 2), 0.5, 1.0)] == [(0, 0)]
+    assert [row[:2] for row in pick_mentions(logits, np.array([0, 1e-3], np.float32), (0, 2), 0.5, 1.0)] == [(0, 1)]
+
+
+def test_a_mention_does_not_run_into_a_more_likely_one():
+    assert [row[:2] for row in mentions({3: (0, 9.0), 1: (1, 7.0)}, inside={2, 3, 4})] == [(3, 4), (1, 2)]
+
+
+def test_of_equally_likely_mentions_the_first_comes_first():
+    assert [row[0] for row in mentions({5: (0, 9.0), 1: (1, 9.0), 3: (2, 9.0)})] == [1, 3, 5]
+
+
+def test_a_temperature_says_which_mentions_are_likely_enough():
+    # against «none» at 4, a type at 6 and two at 0: 0.879 at temperature 1, 0.688 at 2
+    assert [row[0] for row in mentions({2: (0, 6.0)}, threshold=0.8)] == [2]
+    assert mentions({2: (0, 6.0)}, threshold=0.8, temperature=2.0) == []
+    assert [row[0] for row in mentions({2: (0, 6.0)}, threshold=0.74, temperature=2.0)] == [2]
+
+
+def test_a_threshold_of_a_role_holds_after_the_temperature():
+    # 0.8 is a logit of ln 4 = 1.386, so 2.773 before a temperature of 2
+    logits = np.full((2, 2, 1), -9, np.float32)
+    logits[0, 0], logits[1, 1] = 2.78, 2.76
+    ((role, first, last, score),) = pick_participants(logits, np.full(1, 0.8, np.float32), 2.0)
+    assert (role, first, last) == (0, 0, 0)
+    assert score == pytest.approx(1 / (1 + np.exp(-1.39)), abs=1e-6)
+
+
+def test_every_role_has_its_own_threshold():
+    logits = np.full((2, 2, 3), -9, np.float32)
+    logits[0, 0] = 1.0  # 0.731
+    found = pick_participants(logits, np.array([0.7, 0.74, 0.73], np.float32), 1.0)
+    assert [row[:3] for row in found] == [(0, 0, 0), (2, 0, 0)]
+
+
+@pytest.mark.parametrize(("last", "picked"), [(25, 1), (26, 0)])
+def test_a_participant_has_24_words_at_most(last, picked):
+    logits = np.full((40, 40, 1), -9, np.float32)
+    logits[2, last, 0] = 9
+    assert len(pick_participants(logits, np.full(1, 0.5, np.float32), 1.0)) == picked
+
+
+def test_participants_of_a_role_side_by_side_are_both_picked_the_likelier_first():
+    assert [row[:3] for row in roles({(0, 1, 0): 2.0, (2, 3, 0): 3.0, (4, 4, 0): 2.0, (3, 4, 0): 2.5})] == [(0, 2, 3), (0, 0, 1), (0, 4, 4)]
+
+
+def test_logits_and_probabilities_turn_into_each_other():
+    assert sigmoid(np.array([0.0, np.log(3), -np.log(3)])).tolist() == pytest.approx([0.5, 0.75, 0.25])
+    assert logit(np.array([0.5, 0.75, 0.25])).tolist() == pytest.approx([0.0, np.log(3), -np.log(3)])
+    assert sigmoid(np.array([-1e9, 1e9], np.float32)).tolist() == pytest.approx([0.0, 1.0], abs=1e-12)
+    assert logit(np.array([0.0, 1.0])).tolist() == pytest.approx([-27.631021, 27.631021], abs=1e-3)
+    assert softmax(np.array([[0.0, np.log(3)], [1000.0, 1000.0]])).ravel().tolist() == pytest.approx([0.25, 0.75, 0.5, 0.5])

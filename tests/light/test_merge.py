@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from waqia.model.merge import Mention, clusters, decide, pair_features, stem
+from waqia.model.merge import BACK, PAIR_FEATURES, Mention, clusters, decide, pair_features, stem
 from waqia.model.pipeline import happening
 
 
@@ -55,3 +55,35 @@ def test_all_mentions_of_a_happening_decide_its_type_each_as_much_as_it_is_proba
 def test_the_most_probable_mention_is_the_trigger_and_of_equals_the_first():
     a, b, c = mention(0, 0.6, [1, 0]), mention(10, 0.9, [1, 0]), mention(5, 0.9, [1, 0])
     assert [one.start for one in happening([a, b, c]).mentions] == [5, 10, 0]
+
+
+def test_a_mention_is_compared_with_the_64_before_it_by_three_features():
+    assert (BACK, PAIR_FEATURES) == (64, 3)
+    assert len(pair_features(("هجوم", 0), ("هجوم", 0))) == 3
+    assert pair_features(("هجوم", 5), ("هجوم", 5)) == (1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("وبالقصف", "قصف"), ("للهجوم", "هجوم"), ("كالهجوم", "هجوم"), ("فهجوم", "هجوم"), ("هجومها", "هجوم"), ("قتلوا", "قتل"), ("اشتباكات", "اشتباك"),
+     ("إطلاق", "اطلاق"), ("آلية", "الي"), ("مرمى", "مرمي"), ("الغـــارة", "غار"), ("قتله", "قتل"), ("وقت", "وقت"), ("  قصف ", "قصف"), ("  ", "  ")],
+)  # fmt: skip
+def test_a_stem_is_cut_once_before_and_once_behind(text, wanted):
+    assert stem(text) == wanted
+
+
+def test_a_mention_as_like_as_the_threshold_joins():
+    assert clusters(2, {(0, 1): 0.5}, 0.5) == [[0, 1]]
+
+
+def test_a_mention_may_join_the_last_of_several_happenings():
+    assert clusters(5, {(2, 3): 0.9, (1, 4): 0.8}, 0.5) == [[0], [1, 4], [2, 3]]
+
+
+def test_of_types_that_all_mentions_hold_equally_likely_the_first_is_taken_with_the_surest_mention():
+    assert decide([mention(0, 0.5, [0.5, 0.5]), mention(9, 0.8, [0.5, 0.5])]) == (0, pytest.approx(0.4))
+
+
+def test_a_happening_tells_its_type_and_probability():
+    one = happening([mention(0, 0.5, [0.6, 0.4]), mention(20, 0.9, [0.3, 0.7])])
+    assert (one.type, one.score, [m.start for m in one.mentions]) == (1, pytest.approx(0.63), [20, 0])

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,8 +47,24 @@ def words(text: str) -> list[str]:
         ("آية\u06dd١٢ \u0600١٢", ["آية", "\u06dd", "١٢", "\u0600", "١٢"]),
     ],
     ids=[
-        "diacritics", "tatweel", "emoji", "ligature", "bidi", "crlf", "censored", "presentation", "digits", "quotes", "surrogate",
-        "symbols", "units", "flags and families", "compatibility", "isolated marks", "controls", "number signs",
+        "diacritics",
+        "tatweel",
+        "emoji",
+        "ligature",
+        "bidi",
+        "crlf",
+        "censored",
+        "presentation",
+        "digits",
+        "quotes",
+        "surrogate",
+        "symbols",
+        "units",
+        "flags and families",
+        "compatibility",
+        "isolated marks",
+        "controls",
+        "number signs",
     ],
 )
 def test_words_index_the_raw_text(text, expected):
@@ -178,3 +195,91 @@ def test_a_batch_pads_to_its_longest_window():
 def test_window_settings_that_cannot_work_are_refused(most, overlap):
     with pytest.raises(ConfigError, match=f"max_tokens {most}, overlap {overlap}"):
         WindowSettings(most, overlap)
+
+
+def ranges(lengths, sentences, overlap, most=16):
+    """Word ranges of the windows of words with so many tokens, sentences beginning at some; by default 14 tokens a window beside two."""
+    return windows_module._spans(np.array(lengths), np.array(sentences), WindowSettings(most, overlap))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sentences", "overlap", "expected"),
+    [
+        ([1] * 14, [0], 4, [(0, 14)]),  # all of it fits, special tokens counted
+        ([1] * 15, [0], 4, [(0, 14), (10, 15)]),
+        ([1] * 30, [0], 4, [(0, 14), (10, 24), (20, 30)]),
+        ([1] * 30, [0], 0, [(0, 14), (14, 28), (28, 30)]),
+        ([1] * 30, [0, 8, 12, 20], 4, [(0, 12), (8, 20), (16, 30)]),  # ends at sentences, goes back to where one begins
+        ([1] * 30, [0, 9, 12, 20], 4, [(0, 12), (9, 20), (16, 30)]),
+        ([1] * 20, [0, 7], 0, [(0, 7), (7, 20)]),  # a window that is half full may end
+        ([1] * 20, [0, 6], 0, [(0, 14), (14, 20)]),  # one that is not goes on within the sentence
+        ([5] * 4, [0], 4, [(0, 2), (2, 4)]),  # no whole word fits the overlap
+        ([5] * 4, [0], 5, [(0, 2), (1, 3), (2, 4)]),
+        ([1, 14, 1], [0], 6, [(0, 1), (1, 2), (2, 3)]),  # every window goes on by a word at least
+    ],
+)
+def test_windows_hold_what_fits_and_share_what_the_overlap_allows(lengths, sentences, overlap, expected):
+    assert ranges(lengths, sentences, overlap) == expected
+
+
+@pytest.mark.parametrize(
+    ("spans", "owned"),
+    [
+        ([(0, 14)], [(0, 14)]),
+        ([(0, 14), (10, 24), (20, 30)], [(0, 12), (12, 22), (22, 30)]),
+        ([(0, 12), (9, 20)], [(0, 10), (10, 20)]),  # the later window has the middle one of an odd overlap
+        ([(0, 7), (7, 20)], [(0, 7), (7, 20)]),
+    ],
+)
+def test_an_overlap_is_owned_half_and_half(spans, owned):
+    assert windows_module._owned(spans) == owned
+
+
+def test_a_window_numbers_its_words_and_tokens_from_its_own_beginning():
+    text = "قصف " * 30  # a token a word
+    first, second, third = split(text, TOKENIZER, WindowSettings(16, 4))
+    assert [window.owned for window in (first, second, third)] == [(0, 12), (2, 12), (2, 10)]
+    assert second.words[0].tolist() == [40, 43]
+    assert second.word_starts.tolist() == list(range(1, 15))
+    assert second.word_ends.tolist() == list(range(2, 16))
+    assert (len(first.ids), len(second.ids), len(third.ids)) == (16, 16, 12)
+
+
+def test_a_word_too_long_for_a_window_is_read_by_its_first_tokens_and_its_neighbours_by_theirs():
+    text = "قصف " + "ﷺ" * 3 + " قصف"  # 1, 18 and 1 tokens; 14 fit
+    before, long, after = split(text, TOKENIZER, WindowSettings(16, 0))
+    cls, sep = (TOKENIZER.token_to_id(name) for name in ("[CLS]", "[SEP]"))
+    assert before.ids.tolist() == after.ids.tolist() == [cls, *SHELLING, sep]
+    assert long.ids.tolist() == [cls, *TOKENIZER.encode("ﷺ" * 3, add_special_tokens=False).ids[:14], sep]
+    assert (long.word_starts.tolist(), long.word_ends.tolist(), long.owned) == ([1], [15], (0, 1))
+    assert [window.cut for window in (before, long, after)] == [False, True, False]
+    assert text[slice(*long.words[0])] == "ﷺ" * 3
+
+
+@pytest.mark.parametrize(("most", "overlap"), [(16, 0), (16, 7), (17, 7), (256, 127)])
+def test_window_settings_at_their_limits_are_accepted(most, overlap):
+    assert WindowSettings(most, overlap).overlap == overlap
+
+
+@pytest.mark.parametrize(("most", "overlap"), [(15, 0), (16, 8), (17, 8), (256, 128)])
+def test_window_settings_just_past_their_limits_are_refused(most, overlap):
+    with pytest.raises(ConfigError, match="expected at least 16"):
+        WindowSettings(most, overlap)
+
+
+def test_a_batch_is_filled_up_with_the_padding_token_and_words_of_no_tokens():
+    windows = [split(text, TOKENIZER, WIDE)[0] for text in ("قصف", "قصف قصف")]
+    padded = batch(windows, 7)
+    assert padded.input_ids[0].tolist() == [*windows[0].ids, 7]
+    assert padded.attention_mask.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    assert padded.word_starts.tolist() == [[1, 0], [1, 2]]
+    assert padded.word_ends.tolist() == [[2, 0], [2, 3]]
+
+
+def test_a_span_that_leaves_its_window_is_not_found():
+    text = "قصف " * 30
+    first, *_, last = split(text, TOKENIZER, WindowSettings(16, 4))
+    assert first.find(52, 55, text) == (13, 13)
+    assert first.find(52, 59, text) is None
+    assert last.find(76, 83, text) is None
+    assert last.find(80, 87, text) == (0, 1)
