@@ -12,8 +12,8 @@ def mentions(begins: dict[int, tuple[int, float]], inside: set[int] = frozenset(
     """Mentions decoded from 8 words and 3 types, with a logit for a type at some words and words that go on a mention."""
     logits = np.zeros((8, 4), np.float32)
     logits[:, 0] = 4
-    for word, (type_, logit) in begins.items():
-        logits[word, 1 + type_] = logit
+    for word, (type_, value) in begins.items():
+        logits[word, 1 + type_] = value
     inside_logits = np.array([1.0 if word in inside else -1.0 for word in range(8)], np.float32)
     return pick_mentions(logits, inside_logits, owned, threshold, temperature)
 
@@ -55,8 +55,8 @@ def test_a_mention_whose_types_are_undecided_is_one_all_the_same():
 
 def roles(spans: dict[tuple[int, int, int], float], threshold=0.5):
     logits = np.full((6, 6, 2), -9, np.float32)
-    for (first, last, role), logit in spans.items():
-        logits[first, last, role] = logit
+    for (first, last, role), value in spans.items():
+        logits[first, last, role] = value
     return pick_participants(logits, np.full(2, threshold, np.float32), 1.0)
 
 
