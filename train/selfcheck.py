@@ -22,7 +22,7 @@ from eval.score.scoring import Scores, score
 from train.features import read_windows
 from train.model import Sizes
 from waqia.labels import LabelSet
-from waqia.model.align import Reach
+from waqia.model.align import Reach, count
 from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
 from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Triggers
@@ -43,14 +43,22 @@ class Report:
 
 
 def check(records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, settings: WindowSettings) -> Report:
-    """Send gold through targets, decoding and scoring."""
+    """Send gold through targets, decoding and scoring.
+
+    Items that no cause explains are counted over texts of one window: between windows participants that read the same are taken for one.
+    """
     reach = Reach()
     oracle = Oracle(list(read_windows(records, tokenizer, labels, settings, reach)), Sizes.of(labels))
     model = Model("oracle", oracle, tokenizer, labels, settings, Calibration.plain(labels))
     readings = read_texts([record.text for record in records], model)
     read = [Record(r.id, r.text, reading.incidents) for r, reading in zip(records, readings, strict=True)]
     scores = score(records, read, labels)
-    return Report(scores.figures(), reach, _unexplained(scores, reach, labels))
+    whole = [n for n, reading in enumerate(readings) if reading.windows == 1]
+    known = Reach()
+    for n in whole:
+        count(records[n], split(records[n].text, tokenizer, settings), labels, known)
+    alone = score([records[n] for n in whole], [read[n] for n in whole], labels)
+    return Report(scores.figures(), reach, _unexplained(alone, known, labels))
 
 
 def _unexplained(scores: Scores, reach: Reach, labels: LabelSet) -> int:
