@@ -26,7 +26,7 @@ from waqia.model.align import Reach, count
 from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
 from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Triggers
-from waqia.model.windows import Ints, WindowSettings
+from waqia.model.windows import Ints, WindowSettings, split
 from waqia.records import read_records
 from waqia.schema import Record
 
