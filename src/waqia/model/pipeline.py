@@ -232,7 +232,7 @@ def _ask(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[
 def _incident(one: Happening, said: Sequence[tuple[Mention, Participants]], part: Part, text: str, model: Model) -> Incident:
     labels = model.labels
     by_window = groupby(sorted(said, key=lambda row: row[0].window), key=lambda row: row[0].window)
-    found = [(window, p) for window, rows in by_window for p in _participants(part.windows[window], [r for _, r in rows], text, model)]
+    found = [p for window, rows in by_window for p in _participants(part.windows[window], [r for _, r in rows], text, model)]
     status = list(labels.statuses)[int(np.mean([answer.status_logits for _, answer in said], 0).argmax())]
     trigger, *others = (Span(mention.start, mention.end, mention.text) for mention in one.mentions)
     mentions = tuple(sorted(others, key=lambda span: span.start))
@@ -254,21 +254,19 @@ def _participants(window: Window, said: Sequence[Participants], text: str, model
         yield Participant(span.start, span.end, span.text, roles[role], sector, score)
 
 
-def _told_once(found: Iterable[tuple[int, Participant]]) -> list[Participant]:
-    """Participants of an incident, each with its window, without doubles between windows: the most probable one stays.
+def _told_once(found: Iterable[Participant]) -> list[Participant]:
+    """Participants of an incident without doubles: of those of a role that overlap or read the same the most probable one stays.
 
-    Doubles have one role, and overlap or read the same; those that read the same elsewhere are further mentions of the one that stays.
+    The others that read the same elsewhere are its further mentions.
     """
-    kept: list[tuple[int, Participant]] = []
-    for window, one in sorted(found, key=lambda row: (-(row[1].score or 0.0), row[1].start)):
-        others = ((n, p) for n, (other, p) in enumerate(kept) if other != window and p.role == one.role)
-        place = next((n for n, p in others if _overlap(p, one) or p.text == one.text), None)
+    kept: list[Participant] = []
+    for one in sorted(found, key=lambda p: (-(p.score or 0.0), p.start)):
+        place = next((n for n, p in enumerate(kept) if p.role == one.role and (_overlap(p, one) or p.text == one.text)), None)
         if place is None:
-            kept.append((window, one))
-        elif not any(_overlap(span, one) for span in (kept[place][1], *kept[place][1].mentions)):
-            other, p = kept[place]
-            kept[place] = other, replace(p, mentions=(*p.mentions, Span(one.start, one.end, one.text)))
-    return [p for _, p in kept]
+            kept.append(one)
+        elif not any(_overlap(span, one) for span in (kept[place], *kept[place].mentions)):
+            kept[place] = replace(kept[place], mentions=(*kept[place].mentions, Span(one.start, one.end, one.text)))
+    return kept
 
 
 def _overlap(a: Span, b: Span) -> bool:
