@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from waqia.document.folding import bare, fold, key, uncliticised
+from waqia.document.tables import table_text
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.schema import Reading
@@ -107,12 +108,7 @@ class ActorTable:
         that others bear too: it counts only where the text names this actor otherwise as well. `from` and `to` are years, empty where open.
         `sector` is a code of the label set, or the usual one and others that are allowed, «MIL|GOV».
         """
-        try:
-            text = Path(path).read_text("utf-8-sig")
-        except OSError as error:
-            raise RecordError(f"{path}: {error.strerror}; give a tab-separated file with {', '.join(COLUMNS)}") from error
-        except UnicodeDecodeError as error:
-            raise RecordError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from error
+        text = table_text(path, COLUMNS)
         return _table(_rows(text, str(path), labels))
 
     def over(self, other: ActorTable) -> ActorTable:

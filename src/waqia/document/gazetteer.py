@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from waqia.document.folding import key
+from waqia.document.tables import table_text
 from waqia.errors import ConfigError, RecordError
 
 PACKAGED = "regions.tsv"
@@ -81,12 +82,7 @@ class Gazetteer:
 
         RecordError names file, line and fault.
         """
-        try:
-            text = Path(path).read_text("utf-8-sig")
-        except OSError as error:
-            raise RecordError(f"{path}: {error.strerror}; give a tab-separated file with {', '.join(COLUMNS)}") from error
-        except UnicodeDecodeError as error:
-            raise RecordError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from error
+        text = table_text(path, COLUMNS)
         cells = text.split("\n", 1)[0].split("\t")
         if len(cells) == _GEONAMES_COLUMNS and cells[0].isdigit():
             return _gazetteer(_dump_rows(text, str(path)), ATTRIBUTION)
