@@ -37,6 +37,7 @@ from waqia.model import artefact
 from waqia.model.artefact import Artefact
 from waqia.model.backends import open_backend
 from waqia.model.calibration import Calibration
+from waqia.model.decode import softmax
 from waqia.model.pipeline import Model, cut_texts, pad_id, read_texts, token_batches
 from waqia.model.tensors import Batch, batch
 from waqia.records import read_rows
@@ -169,23 +170,24 @@ def random_artefact(shape: Shape, shipped: Artefact, texts: Sequence[str], readi
     halve(model)
     export_graphs(run, folder)
     threshold = trigger_threshold(folder, texts[:CALIBRATED_ON], reading)
-    calibration = replace(calibration, trigger_thresholds=dict.fromkeys(shipped.labels.incident_types, threshold))
+    # Every mention is an incident of its own: random heads would merge by chance.
+    every = dict.fromkeys(shipped.labels.incident_types, 0.0)
+    calibration = replace(calibration, mention_threshold=threshold, merge_threshold=1.0, trigger_thresholds=every)
     artefact.write(
         folder / "artefact", model=f"random-{shape.name}", encode=folder / "encode.onnx", participants=folder / "participants.onnx",
-        tokenizer=run.tokenizer.to_str(), labels=run.labels, windows=shipped.windows, calibration=calibration,
+        merge=folder / "merge.onnx", tokenizer=run.tokenizer.to_str(), labels=run.labels, windows=shipped.windows, calibration=calibration,
     )  # fmt: skip
     return artefact.load(folder / "artefact")
 
 
 def trigger_threshold(graphs: Path, texts: Sequence[str], reading: Model) -> float:
-    """The probability that as many words of the texts reach with these graphs as the shipped model finds triggers."""
+    """The probability that as many words of the texts begin a mention with these graphs as the shipped model finds incidents."""
     backend = open_backend("onnxruntime", graphs)
     found = sum(len(one.incidents) for one in read_texts(texts, reading))
     scores = []
     for one in batches(texts, reading):
         logits = backend.encode(one).trigger_logits[one.word_ends > one.word_starts]
-        shifted = np.exp(logits - logits.max(-1, keepdims=True))
-        scores.append((shifted[:, 1:] / shifted.sum(-1, keepdims=True)).max(-1))
+        scores.append(1 - softmax(logits)[:, 0])
     return float(np.sort(np.concatenate(scores))[-found])
 
 
