@@ -38,13 +38,19 @@ RANGES = 10_000
 FAULT = "waqia.fault"  # a column on the way: why a line of JSONL is no row
 
 SPAN: list[Any] = [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
-PARTICIPANT = pa.struct([("role", pa.string()), ("sector", pa.string()), ("score", pa.float64()), *SPAN])
+MENTIONS = ("mentions", pa.list_(pa.struct(SPAN)))
+PARTICIPANT = pa.struct([("role", pa.string()), ("sector", pa.string()), ("score", pa.float64()), *SPAN, MENTIONS])
 INCIDENT = pa.struct(
     [
         ("type", pa.string()),
         ("status", pa.string()),
         ("score", pa.float64()),
         ("trigger", pa.struct(SPAN)),
+        MENTIONS,
+        ("date", pa.string()),
+        ("killed", pa.int64()),
+        ("injured", pa.int64()),
+        ("facts", pa.string()),  # JSON, since what it holds differs from incident to incident
         ("participants", pa.list_(PARTICIPANT)),
     ]
 )
@@ -251,4 +257,5 @@ def _plain(reading: Reading, fault: str | None) -> dict[str, Any]:
     row = reading.to_dict()
     if fault:
         return {name: row[name] for name in ("label_set", "model")} | {"error": fault}
-    return {**row, "types": list(row["types"].items())}
+    incidents = [{**one, "facts": dump_row(one["facts"])} if "facts" in one else one for one in row["incidents"]]
+    return {**row, "incidents": incidents, "types": list(row["types"].items())}
