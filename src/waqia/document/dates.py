@@ -614,12 +614,13 @@ def _hijri(parts: _Parts, text: _Text, grain: str) -> DateInterval:
         from hijridate import Gregorian, Hijri  # type: ignore[import-not-found, unused-ignore]
     except ImportError as error:
         raise _UnknownError from error
-    assert parts.hijri is not None
+    month = parts.hijri
+    assert month is not None
     stated = parts.year or next((number for number in parts.numbers if 1300 < number < 1600), None)
     year = stated or Gregorian(text.day.year, text.day.month, text.day.day).to_hijri().year
 
     def day(year: int, number: int) -> date:
-        found = Hijri(year, parts.hijri, number).to_gregorian()
+        found = Hijri(year, month, number).to_gregorian()
         return date(found.year, found.month, found.day)
 
     if not stated and day(year, (parts.days or [1])[0]) > text.day and not text.future:
@@ -628,7 +629,7 @@ def _hijri(parts: _Parts, text: _Text, grain: str) -> DateInterval:
     if parts.days:
         found = day(year, parts.days[0])
         return DateInterval(found, found, grain, anchored)
-    length = Hijri(year, parts.hijri, 1).month_length()
+    length = Hijri(year, month, 1).month_length()
     places = {"start": (1, 10), "early": (1, 10), "middle": (11, 20), "late": (21, length), "end": (21, length)}
     low, high = places.get(parts.place, (1, length))
     return DateInterval(day(year, low), day(year, high), "month", anchored)
