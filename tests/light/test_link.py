@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from waqia.bulk.link import Linker, Tables, link
 from waqia.cli import main
 from waqia.errors import RecordError
-from waqia.formats.table import defused, table
+from waqia.formats.table import ACLED_TYPES, defused, table
 from waqia.frame import packaged_labels
 
 LABELS = packaged_labels()
@@ -72,5 +73,15 @@ def test_the_command_links_and_writes_a_point_with_its_sources(tmp_path: Path) -
 
 def test_acled_rows_have_fatalities_empty_where_unknown() -> None:
     lines = table([event.to_dict() for event in link([_row("a")], TABLES).events], "acled", LABELS).splitlines()
-    assert lines[0].startswith("event_date,event_type,sub_event_type,location")
-    assert lines[1].startswith("2020-01-05,Explosions")
+    assert lines[0].startswith("event_date,event_type,sub_event_type,location,latitude,longitude,fatalities,")
+    date, kind, sub, _, _, _, fatalities, *_ = lines[1].split(",")
+    assert (date, kind, sub, fatalities) == ("2020-01-05", "Explosions/Remote violence", "Chemical weapon", "")
+
+
+@pytest.mark.parametrize("name", list(LABELS.incident_types))
+def test_every_type_has_an_event_type_of_acled_though_their_names_hold_slashes(name: str) -> None:
+    row = _row("a")
+    row["incidents"][0]["type"] = name
+    (cells,) = csv.DictReader(table([event.to_dict() for event in link([row], TABLES).events], "acled", LABELS).splitlines())
+    assert cells["event_type"] in ACLED_TYPES
+    assert f"{cells['event_type']}/{cells['sub_event_type']}" == LABELS.incident_types[name].acled[0]

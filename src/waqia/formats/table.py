@@ -10,6 +10,14 @@ from typing import Any
 
 from waqia.labels import LabelSet
 
+ACLED_TYPES = (  # of its codebook; both they and their sub-types may hold a slash
+    "Battles",
+    "Explosions/Remote violence",
+    "Violence against civilians",
+    "Protests",
+    "Riots",
+    "Strategic developments",
+)
 FORMATS = ("acled", "plover", "geojson", "csv")
 _PLAIN = ("event_id", "type", "event_date", "end_date", "location", "latitude", "longitude", "killed_min", "killed_max", "injured_min")
 COLUMNS = (*_PLAIN, "injured_max", "roles", "sources", "offsets")
@@ -60,7 +68,9 @@ def _row(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _acled(row: Mapping[str, Any], labels: LabelSet) -> dict[str, Any]:
-    kind, _, sub = (labels.incident_types[row["type"]].acled or ("",))[0].partition("/")
+    name = (labels.incident_types[row["type"]].acled or ("",))[0]
+    kind = next((known for known in ACLED_TYPES if name.startswith(f"{known}/")), name)
+    sub = name[len(kind) + 1 :]
     outlets = "; ".join(dict.fromkeys(str(each["source"]) for each in row["sources"] if each["source"]))
     return {"event_type": kind, "sub_event_type": sub, "fatalities": row["killed_min"], "source": outlets}
 
