@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return serve.run(args)
         workers = args.command == "batch" and args.ray is not None  # processes that have a core each
         threads = 1 if workers and args.threads is None else args.threads
-        reader = Reader.load(args.artefact, backend=args.backend, threads=threads)
+        reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=labelling.at_least(args))
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
         _say(str(error))
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--artefact", type=Path, help="artefact folder (default: the model in the package)")
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
         command.add_argument("--threads", type=int, help="threads that run the model (default: the backend's choice)")
+        labelling.add_at_least(command)
     return parser
 
 

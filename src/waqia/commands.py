@@ -16,6 +16,7 @@ from waqia.formats.graph import Remark, counted
 from waqia.formats.offsets import UNITS
 from waqia.frame import packaged_labels
 from waqia.labels import LabelSet
+from waqia.model.calibration import AtLeast
 from waqia.schema import Reading, Record
 
 NAMES = ("convert", "validate", "labels", "link", "table")
@@ -32,6 +33,7 @@ def register(commands: Any) -> None:
     change.add_argument("--to", dest="target_format", choices=convert.WRITTEN, default="records", help="(default: %(default)s)")
     change.add_argument("--prelabel", action="store_true", help="read the texts of IN and write the readings as pre-annotations")
     change.add_argument("--artefact", type=Path, help="artefact folder for --prelabel (default: the model in the package)")
+    add_at_least(change)
     add_fields(change)
     check = commands.add_parser("validate", help="every fault of files of any supported format; exit 3 if there is one")
     check.add_argument("paths", nargs="+", metavar="FILE", type=Path)
@@ -55,6 +57,28 @@ def add_fields(command: argparse.ArgumentParser) -> None:
     """The options that say which fields of a row hold its id, text and date."""
     for name in ("id", "text", "date"):
         command.add_argument(f"--{name}-field", metavar="NAME", help=f"the field or column with the {name} (default: {name})")
+
+
+def add_at_least(command: argparse.ArgumentParser) -> None:
+    """The option that takes the place of the fitted thresholds."""
+    said = "least probability of an incident, or of a type's incidents or a role's participants; may be repeated (default: as fitted)"
+    command.add_argument("--at-least", action="append", default=[], metavar="[NAME=]P", help=said)
+
+
+def at_least(args: argparse.Namespace) -> AtLeast:
+    """What `--at-least` says: a number, or numbers by type and role; ConfigError where it is neither."""
+    named: dict[str, float] = {}
+    for said in args.at_least:
+        name, _, number = said.rpartition("=")
+        try:
+            named[name] = float(number)
+        except ValueError as error:
+            raise ConfigError(f"--at-least {said}: {number!r} is no number; write 0.8, or shelling=0.3 for one type or role") from error
+    if "" not in named:
+        return named or None
+    if len(named) > 1:
+        raise ConfigError("--at-least: one number for all incidents and numbers by name; give either, or name every type")
+    return named[""]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -128,7 +152,7 @@ def _read_texts(args: argparse.Namespace) -> tuple[list[Record], LabelSet]:
     """The texts of a file with the incidents read in them, and the label set of the model; RecordError at the first row without a text."""
     from waqia.reader import Reader
 
-    reader = Reader.load(args.artefact)
+    reader = Reader.load(args.artefact, at_least=at_least(args))
     rows = list(files.rows(args.source, id_field=args.id_field, text_field=args.text_field, date_field=args.date_field))
     faults = [row.fault for row in rows if row.fault is not None]
     if faults:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from waqia.errors import ArtefactError, ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
 from waqia.model.backends import MOST_THREADS
+from waqia.model.calibration import AtLeast
 from waqia.model.pipeline import Model, cut_texts, read_texts, read_windows
 from waqia.model.windows import Window
 from waqia.schema import Reading
@@ -31,23 +33,28 @@ LOOK_AHEAD_CHARACTERS = 200_000  # fewer where the texts are long
 class Reader:
     """Reads Arabic news into incidents; make one with `Reader.load` and keep it. Picklable: a copy opens the artefact again."""
 
-    def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None) -> None:
-        self._folder, self._backend, self._threads = loaded.folder, backend, threads
+    def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None, at_least: AtLeast = None) -> None:
+        self._folder, self._backend, self._threads, self._at_least = loaded.folder, backend, threads, at_least
         self._digest, self._process, self._opening = loaded.digest, os.getpid(), Lock()
+        self._fitted = loaded.calibration
+        calibration = self._fitted.at_least(at_least)
         opened = loaded.open(backend, threads)
-        self._model = Model(loaded.model, opened, loaded.tokenizer, loaded.labels, loaded.windows, loaded.calibration)
+        self._model = Model(loaded.model, opened, loaded.tokenizer, loaded.labels, loaded.windows, calibration)
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, backend: str = "onnxruntime", threads: int | None = None) -> Self:
+    def load(
+        cls, path: str | Path | None = None, *, backend: str = "onnxruntime", threads: int | None = None, at_least: AtLeast = None
+    ) -> Self:
         """Open an artefact with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
 
         `path` is a folder, or the name of the artefact in the package, "waqia-mini-int8", which is also the default.
-        `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. ArtefactError names what is
-        missing, changed or of another version, ConfigError a backend that is unknown or not installed.
+        `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. `at_least` holds where a call
+        gives none of its own (see `read`). ArtefactError names what is missing, changed or of another version, ConfigError a backend
+        that is unknown or not installed.
         """
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise ConfigError(f"threads is {threads}, expected 1 to {MOST_THREADS}, or None for the backend's own choice")
-        return cls(artefact.load(artefact.DEFAULT if path is None else path), backend, threads)
+        return cls(artefact.load(artefact.DEFAULT if path is None else path), backend, threads, at_least)
 
     @property
     def labels(self) -> LabelSet:
@@ -62,45 +69,55 @@ class Reader:
     @property
     def identity(self) -> dict[str, str]:
         """All that readings depend on besides the text; outputs of readers with equal identities can be mixed."""
+        asked = {} if self._at_least is None else {"at_least": json.dumps(self._at_least, sort_keys=True)}
         return {
             "artefact": self._digest,
             "model": self.model,
             "backend": f"{self._backend} {import_module(self._backend).__version__}",
             "waqia": waqia.__version__,
+            **asked,
         }
 
-    def read(self, text: str, *, date: Day = None) -> Reading:
+    def read(self, text: str, *, date: Day = None, at_least: AtLeast = None) -> Reading:
         """Read one text, however long; offsets index `text` as given, in code points. What cannot be read gives `error`, no exception.
 
         `date` is the day of the text, a date or "YYYY-MM-DD", from which «أمس» counts; without it only full dates resolve.
+        `at_least` takes the place of the fitted thresholds: the least probability of every incident (0.8), or by type and role
+        ({"protest": 0.3, "place": 0.6}), the others as fitted. ConfigError where it names neither, or is no probability.
         """
+        return self._one(text, date, self._with(at_least))
+
+    def _one(self, text: str, date: Day, model: Model) -> Reading:
         try:
             if not isinstance(text, str):
                 raise TypeError(f"found {type(text).__name__}, expected str")
             day = parse_date(date)
-            return add_facts(text, read_texts([text], self._here())[0], day)
+            return add_facts(text, read_texts([text], model)[0], day)
         except Exception as error:  # one bad text must never stop a job that reads millions
             return self._failed(error)
 
-    def read_many(self, texts: Iterable[str | tuple[str, Day]]) -> Iterator[Reading]:
+    def read_many(self, texts: Iterable[str | tuple[str, Day]], *, at_least: AtLeast = None) -> Iterator[Reading]:
         """Read a stream of texts, or of (text, date), one Reading each in the same order, looking a bounded number of texts ahead.
 
         Texts are taken in groups of at most LOOK_AHEAD, always from the caller's thread; while the model reads one group, another thread
-        tokenises the next. TypeError for one text, which would be read letter by letter.
+        tokenises the next. `at_least` as in `read`, for all of them. TypeError for one text, which would be read letter by letter.
         """
         if isinstance(texts, (str, bytes)):
             raise TypeError(f"read_many takes many texts, found one {type(texts).__name__}; use read(text), or read_many([text])")
-        self._here()
-        return self._stream(texts)
+        return self._stream(texts, self._with(at_least))
 
-    def _stream(self, texts: Iterable[str | tuple[str, Day]]) -> Iterator[Reading]:
+    def _stream(self, texts: Iterable[str | tuple[str, Day]], model: Model) -> Iterator[Reading]:
         with ThreadPoolExecutor(1, "waqia-tokenise") as thread:
             group: list[tuple[str, Day]] = []
-            windows = thread.submit(cut_texts, [], self._model)
+            windows = thread.submit(cut_texts, [], model)
             for following in _groups(texts):
-                ahead = thread.submit(cut_texts, [text for text, _ in following], self._model)
-                yield from self._group(group, windows)
+                ahead = thread.submit(cut_texts, [text for text, _ in following], model)
+                yield from self._group(group, windows, model)
                 group, windows = following, ahead
+
+    def _with(self, at_least: AtLeast) -> Model:
+        model = self._here()
+        return model if at_least is None else replace(model, calibration=self._fitted.at_least(at_least))
 
     def _here(self) -> Model:
         """The model, opened again in a process forked from the one that loaded it: a fork has the runtime's memory, not its threads."""
@@ -118,13 +135,13 @@ class Reader:
             raise ArtefactError(f"{self._folder}: has changed since it was loaded; load it again")
         return loaded
 
-    def _group(self, group: list[tuple[str, Day]], windows: Future[list[list[Window]]]) -> list[Reading]:
+    def _group(self, group: list[tuple[str, Day]], windows: Future[list[list[Window]]], model: Model) -> list[Reading]:
         try:
             days = [parse_date(date) for _, date in group]
-            readings = read_windows([text for text, _ in group], windows.result(), self._model)
+            readings = read_windows([text for text, _ in group], windows.result(), model)
             return [add_facts(text, reading, day) for (text, _), reading, day in zip(group, readings, days, strict=True)]
         except Exception:  # some text of the group is bad: read one by one to find out which
-            return [self.read(text, date=date) for text, date in group]
+            return [self._one(text, date, model) for text, date in group]
 
     def _failed(self, error: Exception) -> Reading:
         label_set = f"{self._model.labels.name}/{self._model.labels.version}"
@@ -132,11 +149,12 @@ class Reader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         packaged = self._folder.parent == artefact.PACKAGED  # which another machine may have elsewhere
-        return _reload, (self._folder.name if packaged else self._folder, self._backend, self._threads, self._digest)
+        folder = self._folder.name if packaged else self._folder
+        return _reload, (folder, self._backend, self._threads, self._at_least, self._digest)
 
 
-def _reload(folder: str | Path, backend: str, threads: int | None, digest: str) -> Reader:
-    reader = Reader.load(folder, backend=backend, threads=threads)
+def _reload(folder: str | Path, backend: str, threads: int | None, at_least: AtLeast, digest: str) -> Reader:
+    reader = Reader.load(folder, backend=backend, threads=threads, at_least=at_least)
     if reader._digest != digest:
         raise ArtefactError(f"{reader._folder}: is another artefact than the one that was pickled; put the same on every machine")
     return reader

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -27,3 +28,20 @@ def test_a_calibration_without_one_of_its_numbers_is_refused(labels):
     del data["merge_temperature"]
     with pytest.raises(TypeError, match="merge_temperature"):
         Calibration.from_dict(data)
+
+
+def test_asking_for_less_brings_the_thresholds_of_mentions_and_texts_down(labels):
+    fitted = replace(Calibration.plain(labels, 0.4), reports=0.6)
+    asked = fitted.at_least({"shelling": 0.1, "place": 0.05})
+    assert (asked.mention_threshold, asked.reports) == (0.1, 0.1)
+    assert (asked.trigger_thresholds["shelling"], asked.trigger_thresholds["protest"]) == (0.1, 0.4)
+    assert (asked.role_thresholds["place"], asked.role_thresholds["target"]) == (0.05, 0.4)
+
+
+def test_asking_for_more_leaves_the_thresholds_of_mentions_and_texts(labels):
+    fitted = replace(Calibration.plain(labels, 0.4), reports=0.6)
+    asked = fitted.at_least(0.9)
+    assert (asked.mention_threshold, asked.reports) == (0.4, 0.6)
+    assert set(asked.trigger_thresholds.values()) == {0.9}
+    assert asked.role_thresholds == fitted.role_thresholds
+    assert fitted.at_least(None) is fitted

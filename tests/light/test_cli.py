@@ -72,3 +72,23 @@ def test_a_page_is_made_of_one_article(article):
     with pytest.raises(SystemExit) as ended:
         main(["read", "--format", "html", str(article), str(article)])
     assert ended.value.code == 2
+
+
+def test_thresholds_of_a_call_are_a_number_or_numbers_by_name(article, capsys):
+    def types(*options):
+        assert main(["read", str(article), "--format", "json", *options]) == 0
+        return [incident["type"] for incident in json.loads(capsys.readouterr().out)["incidents"]]
+
+    assert "shelling" in types()
+    assert types("--at-least", "1") == []
+    assert "shelling" not in types("--at-least", "shelling=1", "--at-least", "place=0.9")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["much"], "'much' is no number"), (["0.5", "shelling=0.2"], "give either"), (["boom=0.5"], "names 'boom'"), (["7"], "from 0 to 1")],
+)
+def test_impossible_thresholds_end_with_2(article, options, said, capsys):
+    asked = [part for option in options for part in ("--at-least", option)]
+    assert main(["read", str(article), *asked]) == 2
+    assert said in capsys.readouterr().err

@@ -256,3 +256,32 @@ def test_more_threads_than_a_runtime_answers_with_are_refused(threads):
 def test_threads_below_one_are_refused():
     with pytest.raises(ConfigError, match="threads is 0"):
         Reader.load(threads=0)
+
+
+def test_a_call_may_ask_for_other_thresholds(reader, article):
+    scores = sorted(incident.score for incident in reader.read(article).incidents)
+    kept = reader.read(article, at_least=scores[-1]).incidents
+    assert [incident.score for incident in kept] == [scores[-1]]
+    assert next(reader.read_many([article], at_least=scores[-1])).incidents == kept
+    assert sorted(incident.score for incident in reader.read(article).incidents) == scores
+
+
+def test_thresholds_by_name_leave_the_others_as_fitted(reader, article):
+    fitted = reader.read(article).incidents
+    named = fitted[0].type
+    found = reader.read(article, at_least={named: 1.0, "place": 1.0}).incidents
+    assert [incident.type for incident in found] == [incident.type for incident in fitted if incident.type != named]
+    assert {p.role for incident in found for p in incident.participants} & {"initiator", "target"}
+    assert "place" not in {p.role for incident in found for p in incident.participants}
+
+
+@pytest.mark.parametrize("wrong", [1.5, -0.1, True, "0.5", {"shelling": 2}, {"boom": 0.5}])
+def test_a_threshold_that_is_no_probability_is_refused_at_once(reader, wrong):
+    with pytest.raises(ConfigError, match="at_least"):
+        reader.read_many(["قصف"], at_least=wrong)
+
+
+def test_a_reader_keeps_and_pickles_its_own_thresholds(reader, article):
+    strict = Reader.load(threads=1, at_least=0.999)
+    assert strict.identity == {**reader.identity, "at_least": "0.999"}
+    assert pickle.loads(pickle.dumps(strict)).read(article) == strict.read(article) == reader.read(article, at_least=0.999)

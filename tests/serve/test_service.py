@@ -355,3 +355,22 @@ def test_the_load_test_loses_no_request_when_a_worker_is_killed():
         found = load(port, [TEXT], 2, 2.0, kill=process)
     assert found["lost"] == 0
     assert found["texts"] > 0
+
+
+def test_a_text_may_ask_for_other_thresholds_than_the_next(client, reader):
+    strict = {"text": TEXT, "at_least": 0.9}
+    status, answer = client.post({"texts": [TEXT, strict, {"text": TEXT, "at_least": {"shelling": 1.0}}]})
+    assert (status, answer["errors"]) == (200, 0)
+    assert [row["incidents"] for row in answer["readings"]] == [
+        reader.read(TEXT, at_least=asked).to_dict()["incidents"] for asked in (None, 0.9, {"shelling": 1.0})
+    ]
+    assert client.post({"texts": [TEXT], "at_least": 1.0})[1]["readings"][0]["incidents"] == []
+    assert stream(client, [json.dumps({"text": TEXT, "at_least": 1.0}).encode()])[0]["incidents"] == []
+
+
+@pytest.mark.parametrize("wrong", [1.5, "0.5", {"boom": 0.5}])
+def test_impossible_thresholds_are_refused(client, wrong):
+    for body in ({"text": TEXT, "at_least": wrong}, {"texts": [TEXT], "at_least": wrong}):
+        status, answer = client.post(body)
+        assert status == 422
+        assert "at_least" in answer["error"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from waqia.errors import ConfigError
 from waqia.labels import LabelSet
+
+AtLeast = float | Mapping[str, float] | None  # the least probability of every incident, or of those of a type and participants of a role
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,32 @@ class Calibration:
         """No temperature and one threshold: what a model has before it is calibrated."""
         types, roles = dict.fromkeys(labels.incident_types, threshold), dict.fromkeys(labels.roles, threshold)
         return cls(1.0, 1.0, 1.0, 1.0, threshold, 0.5, 0.0, types, roles)
+
+    def at_least(self, asked: AtLeast) -> Calibration:
+        """The same with other thresholds: a number for incidents of every type, or numbers by type and by role; the others stay.
+
+        Where less is asked for incidents than the thresholds of mentions and of whole texts, those come down to it, since they would
+        keep back what is asked for. ConfigError where a name is neither a type nor a role, or a number lies outside 0 to 1.
+        """
+        if asked is None:
+            return self
+        named = dict.fromkeys(self.trigger_thresholds, asked) if not isinstance(asked, Mapping) else dict(asked)
+        for name, least in named.items():
+            if name not in self.trigger_thresholds and name not in self.role_thresholds:
+                known = ", ".join((*self.trigger_thresholds, *self.role_thresholds))
+                raise ConfigError(f"at_least names {name!r}, expected an incident type or a role: {known}")
+            if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
+                raise ConfigError(f"at_least is {least!r}, expected a number from 0 to 1, or one by incident type and role")
+        types = {name: float(named.get(name, least)) for name, least in self.trigger_thresholds.items()}
+        roles = {name: float(named.get(name, least)) for name, least in self.role_thresholds.items()}
+        lowest = min((float(least) for name, least in named.items() if name in types), default=1.0)
+        return replace(
+            self,
+            mention_threshold=min(self.mention_threshold, lowest),
+            reports=min(self.reports, lowest),
+            trigger_thresholds=types,
+            role_thresholds=roles,
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:

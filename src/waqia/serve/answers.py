@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from waqia.labels import LabelSet
 from waqia.schema import Reading
 from waqia.serve.bodies import Item
 from waqia.serve.guard import RefusedError
@@ -19,10 +20,10 @@ STOPPING = "the service is stopping; try again"
 class Answers:
     """Readings of items, and the rows that answer them."""
 
-    def __init__(self, queue: ReadingQueue, settings: Settings, metrics: Metrics, *, label_set: str, model: str) -> None:
-        self.queue = queue
+    def __init__(self, queue: ReadingQueue, settings: Settings, metrics: Metrics, *, labels: LabelSet, model: str) -> None:
+        self.queue, self.labels = queue, labels
         self._settings, self._metrics = settings, metrics
-        self._label_set, self._model = label_set, model
+        self._label_set, self._model = f"{labels.name}/{labels.version}", model
 
     def check_open(self) -> None:
         """RefusedError 503 once the service is stopping."""
@@ -31,8 +32,8 @@ class Answers:
 
     async def read(self, items: Sequence[Item]) -> list[Reading]:
         """Readings of a request's items, in order; RefusedError 429, 413 or 503 where the queue has no room, never has, or is too slow."""
-        texts = [(item.text, item.date) for item in items if item.fault is None]
-        if (size := sum(tokens(text) for text, _ in texts)) > self._settings.queue_tokens:
+        texts = [(item.text, item.date, item.at_least) for item in items if item.fault is None]
+        if (size := sum(tokens(text) for text, *_ in texts)) > self._settings.queue_tokens:
             raise RefusedError(413, f"about {size} tokens in one request, {self._settings.queue_tokens} are allowed; send fewer texts")
         try:
             futures = iter(self.queue.submit(texts))

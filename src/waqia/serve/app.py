@@ -64,8 +64,7 @@ class Service:
         """Open the reader, read until the server is asked to stop, then finish what was taken."""
         reader = self.reader
         queue = ReadingQueue(reader, limit=self.settings.queue_tokens, watch=self._watch)
-        name = f"{reader.labels.name}/{reader.labels.version}"
-        self.answers = Answers(queue, self.settings, self.metrics, label_set=name, model=reader.model)
+        self.answers = Answers(queue, self.settings, self.metrics, labels=reader.labels, model=reader.model)
         with _told_of_signals(self.refuse):
             yield
         self.refuse()
@@ -91,7 +90,7 @@ class Service:
             fields = decode(await body(request, self.settings))
         except ValueError as error:
             raise RefusedError(422, str(error)) from None
-        asked, many = items(fields, self.settings)
+        asked, many = items(fields, self.settings, self.reader.labels)
         readings = await _unless_gone(request, self.answers.read(asked))
         told = request.state.seen.fields
         rows = [self.answers.row(item, reading, told) for item, reading in zip(asked, readings, strict=True)]

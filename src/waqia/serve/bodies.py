@@ -11,6 +11,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from waqia.errors import ConfigError
+from waqia.labels import LabelSet
+from waqia.model.calibration import AtLeast, Calibration
 from waqia.schema import Reading
 from waqia.serve.guard import RefusedError
 from waqia.serve.settings import Settings
@@ -28,6 +31,7 @@ class Item:
     carried: dict[str, Any]
     fault: str | None = None
     status: int = 422  # of a request that holds this item alone, if it has a fault
+    at_least: AtLeast = None
 
 
 async def body(request: Request, settings: Settings) -> bytes:
@@ -75,25 +79,29 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"no JSON: {name} is no number of JSON")
 
 
-def items(fields: Any, settings: Settings) -> tuple[list[Item], bool]:
+def items(fields: Any, settings: Settings, labels: LabelSet) -> tuple[list[Item], bool]:
     """The items of a request, and whether it asked about many; RefusedError 422 or 413 where the request itself is wrong."""
     if not isinstance(fields, dict) or ("text" in fields) == ("texts" in fields):
         raise RefusedError(422, 'expected {"text": …} for one text or {"texts": […]} for many')
     if "text" in fields:
-        one = item(fields, settings)
+        one = item(fields, settings, labels)
         if one.fault is not None:
             raise RefusedError(one.status, one.fault)
         return [one], False
     rows = fields["texts"]
-    if set(fields) != {"texts"} or not isinstance(rows, list):
-        raise RefusedError(422, 'texts must be a list and stand alone: ids and dates belong to each text, {"text": …, "date": …}')
+    if not set(fields) <= {"texts", "at_least"} or not isinstance(rows, list):
+        beside = "texts must be a list, with nothing but at_least beside it: ids and dates belong to each text"
+        raise RefusedError(422, beside + ', {"text": …, "date": …}')
+    common = fields.get("at_least")
+    if (fault := _no_threshold(common, labels)) is not None:
+        raise RefusedError(422, fault)
     if len(rows) > settings.texts:
         raise RefusedError(413, f"{len(rows)} texts in one request, {settings.texts} are allowed; send several, or use /v1/read/stream")
-    return [item(row, settings) for row in rows], True
+    return [item(row, settings, labels, at_least=common) for row in rows], True
 
 
-def item(row: Any, settings: Settings) -> Item:
-    """One text, given as text or as an object with `text` and perhaps `date`; what is wrong with it stands in `fault`."""
+def item(row: Any, settings: Settings, labels: LabelSet, *, at_least: AtLeast = None) -> Item:
+    """One text, given as text or as an object with `text` and perhaps `date` and `at_least`; what is wrong with it stands in `fault`."""
     if isinstance(row, str):
         row = {"text": row}
     if not isinstance(row, dict):
@@ -106,7 +114,18 @@ def item(row: Any, settings: Settings) -> Item:
         return Item("", None, carried, f"the text has {len(text)} characters, {settings.text_characters} are allowed; cut it", 413)
     if date is not None and not _is_day(date):
         return Item("", None, carried, "date must be the day of the text such as 2026-01-31, or null")
-    return Item(text, date, carried)
+    asked = row["at_least"] if row.get("at_least") is not None else at_least
+    if (fault := _no_threshold(asked, labels)) is not None:
+        return Item("", None, carried, fault)
+    return Item(text, date, carried, at_least=asked)
+
+
+def _no_threshold(asked: Any, labels: LabelSet) -> str | None:
+    try:
+        Calibration.plain(labels).at_least(asked)
+        return None
+    except ConfigError as error:
+        return str(error)
 
 
 def _is_day(date: Any) -> bool:

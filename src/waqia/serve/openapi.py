@@ -86,17 +86,22 @@ def _stream() -> Schema:
 def _schemas(settings: Settings, labels: LabelSet) -> Schema:
     text = {"type": "string", "maxLength": settings.text_characters}
     date = {"type": ["string", "null"], "format": "date", "description": "the text's day, which «أمس» is relative to; carried along"}
-    one = {"type": "object", "required": ["text"], "properties": {"text": text, "date": date}, "description": "Other fields come back."}
+    asked = {"text": text, "date": date, "at_least": _ref("AtLeast")}
+    one = {"type": "object", "required": ["text"], "properties": asked, "description": "Other fields come back."}
     many = {
         "type": "object",
         "required": ["texts"],
         "additionalProperties": False,
-        "properties": {"texts": {"type": "array", "maxItems": settings.texts, "items": {"anyOf": [_ref("Text"), text]}}},
+        "properties": {
+            "texts": {"type": "array", "maxItems": settings.texts, "items": {"anyOf": [_ref("Text"), text]}},
+            "at_least": _ref("AtLeast"),
+        },
     }
     error = {"error": {"type": "string"}, "status": {"type": "integer"}, "request": {"type": "string"}}
     return {
         "Text": one,
         "Texts": many,
+        "AtLeast": _at_least(labels),
         "Reading": _reading(),
         "Row": {"anyOf": [_ref("Reading"), {"type": "object", "required": ["row", "error"]}]},
         "Readings": _whole({"readings": {"type": "array", "items": _ref("Reading")}, "errors": {"type": "integer"}}),
@@ -105,6 +110,12 @@ def _schemas(settings: Settings, labels: LabelSet) -> Schema:
         "Span": _whole(SPAN),
         "Error": _whole(error),
     }
+
+
+def _at_least(labels: LabelSet) -> Schema:
+    named = {"type": "object", "properties": dict.fromkeys((*labels.incident_types, *labels.roles), SCORE), "additionalProperties": False}
+    said = "the least probability of an incident, or of a type's incidents or a role's participants; as fitted where nothing is said"
+    return {"oneOf": [SCORE, named, {"type": "null"}], "description": said}
 
 
 def _whole(properties: Schema) -> Schema:

@@ -13,13 +13,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 
+from waqia.model.calibration import AtLeast
 from waqia.reader import Reader
 from waqia.schema import Reading
 from waqia.serve.settings import tokens
 
 BATCH_TOKENS = 2048  # a batch: a short text never waits for more than about this much of others
 LONGEST_WAIT = 60  # seconds; the most that Retry-After asks for
+
+Asked = tuple[str, str | None, AtLeast]  # a text, its day, and the thresholds asked for
 
 
 class QueueFullError(Exception):
@@ -47,6 +51,7 @@ class Batch:
 class _Job:
     text: str
     date: str | None
+    at_least: AtLeast
     tokens: int
     answer: asyncio.Future[Reading]
 
@@ -75,30 +80,30 @@ class ReadingQueue:
         """Whether nothing new is taken."""
         return self._stopping
 
-    def submit(self, texts: Sequence[tuple[str, str | None]]) -> list[asyncio.Future[Reading]]:
-        """Take a request's dated texts, all or none; QueueFullError where there is no room, StoppingError once `stop` was asked.
+    def submit(self, texts: Sequence[Asked]) -> list[asyncio.Future[Reading]]:
+        """Take a request's texts, all or none; QueueFullError where there is no room, StoppingError once `stop` was asked.
 
         Cancel a future that nobody waits for any more: its text is then not read.
         """
-        needed = sum(tokens(text) for text, _ in texts)
+        needed = sum(tokens(text) for text, *_ in texts)
         if self._stopping or not self.alive:
             raise StoppingError("the service is stopping")
         if self._held and self._held + needed > self._limit:
             raise QueueFullError(self._retry_after())
         loop = asyncio.get_running_loop()
-        jobs = [_Job(text, date, tokens(text), loop.create_future()) for text, date in texts]
+        jobs = [_Job(*asked, tokens(asked[0]), loop.create_future()) for asked in texts]
         if jobs:
             self._requests.append(deque(jobs))
             self._change(needed)
             self._work.set()
         return [job.answer for job in jobs]
 
-    async def submit_when_room(self, text: str, date: str | None) -> asyncio.Future[Reading]:
+    async def submit_when_room(self, asked: Asked) -> asyncio.Future[Reading]:
         """Take one text of a stream, waiting while the queue is half full: the other half is for requests that do not wait."""
-        while self._held and self._held + tokens(text) > self._limit // 2 and not self._stopping:
+        while self._held and self._held + tokens(asked[0]) > self._limit // 2 and not self._stopping:
             self._room.clear()
             await self._room.wait()
-        return self.submit([(text, date)])[0]
+        return self.submit([asked])[0]
 
     def refuse(self) -> None:
         """Take nothing new from now on; what was taken is read."""
@@ -171,4 +176,8 @@ class ReadingQueue:
         self._change(-size, Batch(len(jobs), size, seconds))
 
     def _read(self, jobs: list[_Job]) -> list[Reading]:
-        return list(self._reader.read_many(job.text if job.date is None else (job.text, job.date) for job in jobs))
+        readings: list[Reading] = []
+        for at_least, some in groupby(jobs, key=lambda job: job.at_least):  # nearly always one group
+            texts = (job.text if job.date is None else (job.text, job.date) for job in some)
+            readings += self._reader.read_many(texts) if at_least is None else self._reader.read_many(texts, at_least=at_least)
+        return readings

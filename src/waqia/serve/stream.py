@@ -67,7 +67,8 @@ class StreamRead:
             async for line in lines(self._chunks(request), BYTES_A_CHARACTER * self._settings.text_characters):
                 if line is None or line.strip():
                     one = self._item(line)
-                    await waiting.put((one, None if one.fault else await self._answers.queue.submit_when_room(one.text, one.date)))
+                    asked = one.text, one.date, one.at_least
+                    await waiting.put((one, None if one.fault else await self._answers.queue.submit_when_room(asked)))
         except TimeoutError:
             last = f"no line came for {self._settings.timeout:g} s; the lines before were answered"
         except ClientDisconnect:
@@ -89,7 +90,7 @@ class StreamRead:
         if line is None:
             return Item("", None, {}, f"the line is too long: a text may have {self._settings.text_characters} characters")
         try:
-            return item(decode(line), self._settings)
+            return item(decode(line), self._settings, self._answers.labels)
         except ValueError as error:
             return Item("", None, {}, str(error))
 
