@@ -79,7 +79,7 @@ class Training(Part):
 
     `hidden_words` is the share of words that a window shows as [MASK], drawn anew every time it is read; `paraphrases` the share of the
     records that are read once more with their verbs negated or in the future (eval.perturb.meaning), where their verbs are of those
-    that can be.
+    that can be. `mentions_asked` mentions of each incident in a window, drawn anew every time, are asked for its participants, 0 for all.
     """
 
     epochs: Positive
@@ -94,6 +94,7 @@ class Training(Part):
     encoder_dropout: Share
     attention_dropout: Share  # of the encoder's attention weights; drawing it costs a tenth of a step on a CPU
     hidden_words: Share
+    mentions_asked: Annotated[int, Field(ge=0)]
     paraphrases: Share
     class_weighting: Share
     precision: Literal["fp32", "bf16", "fp16"]

@@ -103,26 +103,31 @@ def _cut(windows: Callable[[Reach], Iterator[dict[str, Any]]], folder: Path, dig
 class Collator:
     """Pads features into the arguments of `IncidentModel.forward`.
 
-    A share `hidden` of the words becomes `mask_id`: what happened must then be read off the words around. Which ones follows from the
-    seed and a row's `epoch` and `window` (`train.order`).
+    A share `hidden` of the words becomes `mask_id`: what happened must then be read off the words around. Of each incident in a window
+    `asked` mentions are asked for participants, 0 for all. Which words and which mentions follows from the seed and a row's `epoch` and
+    `window` (`train.order`).
     """
 
-    def __init__(self, pad_id: int, mask_id: int = 0, hidden: float = 0.0, seed: int = 0) -> None:
-        self.pad_id, self.mask_id, self.hidden, self.seed = pad_id, mask_id, hidden, seed
+    def __init__(self, pad_id: int, mask_id: int = 0, hidden: float = 0.0, seed: int = 0, asked: int = 0) -> None:
+        self.pad_id, self.mask_id, self.hidden, self.seed, self.asked = pad_id, mask_id, hidden, seed, asked
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """B windows, T tokens, W words, K types, N triggers, P participants.
 
         type_targets, type_asked (B, K); trigger_targets (B, W), inside_targets (B, W), both -100 where nothing was annotated;
-        triggers (N, 5), every mention: row, first word, last word, type, status; spans (P, 5): trigger, role, first word, last word,
-        sector or -100; pairs (Q, 3): trigger, trigger, 1 where both tell the same happening; pair_features (Q, F).
+        triggers (N, 5), every mention: row, first word, last word, type, status; asked (A,): the triggers asked for participants;
+        spans (P, 5): place in asked, role, first word, last word, sector or -100; pairs (Q, 3): trigger, trigger, 1 where both tell the
+        same happening; pair_features (Q, F).
         """
         windows = [_window(row) for row in rows]
         padded = batch(windows, self.pad_id)
         words = padded.word_starts.shape[1]
         triggers = [[place, *trigger] for place, row in enumerate(rows) for trigger in row["triggers"]]
         first_trigger = [sum(len(row["triggers"]) for row in rows[:place]) for place in range(len(rows))]
-        spans = [[first_trigger[place] + span[0], *span[1:]] for place, row in enumerate(rows) for span in row["spans"]]
+        asked = [first_trigger[place] + trigger for place, row in enumerate(rows) for trigger in self._asked(row)]
+        place_of = {trigger: place for place, trigger in enumerate(asked)}
+        told = [(first_trigger[place] + span[0], span[1:]) for place, row in enumerate(rows) for span in row["spans"]]
+        spans = [[place_of[trigger], *span] for trigger, span in told if trigger in place_of]
         pairs = [[first_trigger[n] + a, first_trigger[n] + b, same] for n, row in enumerate(rows) for a, b, same in row["pairs"]]
         features = [pair for row in rows for pair in row["pair_features"]]
         ids, mask, starts, ends = map(torch.from_numpy, (padded.input_ids, padded.attention_mask, padded.word_starts, padded.word_ends))
@@ -139,11 +144,26 @@ class Collator:
             "trigger_targets": torch.tensor([_pad(row["trigger_targets"], words) for row in rows]),
             "inside_targets": torch.tensor([_pad(row["inside_targets"], words) for row in rows], dtype=torch.float32),
             "triggers": torch.tensor(triggers, dtype=torch.long).view(-1, 5),
+            "asked": torch.tensor(asked, dtype=torch.long),
             "spans": torch.tensor(spans, dtype=torch.long).view(-1, 5),
             "pairs": torch.tensor(pairs, dtype=torch.long).view(-1, 3),
             "pair_features": torch.tensor(features, dtype=torch.float32).view(-1, PAIR_FEATURES),
             "labels": torch.zeros(len(rows), dtype=torch.long),  # Trainer counts these to know how many windows a step has
         }
+
+    def _asked(self, row: dict[str, Any]) -> list[int]:
+        """The triggers of a row that are asked for participants, in order."""
+        triggers = range(len(row["triggers"]))
+        if not self.asked:
+            return list(triggers)
+        order = np.random.default_rng((self.seed, row["epoch"], row["window"], 1)).permutation(len(triggers))
+        of_incident: Counter[int] = Counter()
+        chosen = []
+        for trigger in order.tolist():
+            of_incident[row["told"][trigger]] += 1
+            if of_incident[row["told"][trigger]] <= self.asked:
+                chosen.append(trigger)
+        return sorted(chosen)
 
 
 def hidden_words(keys: Sequence[tuple[int, ...]], words: int, share: float) -> Tensor:

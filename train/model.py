@@ -222,6 +222,7 @@ class IncidentModel(PreTrainedModel):
         trigger_targets: Tensor,
         inside_targets: Tensor,
         triggers: Tensor,
+        asked: Tensor,
         spans: Tensor,
         pairs: Tensor,
         pair_features: Tensor,
@@ -237,8 +238,8 @@ class IncidentModel(PreTrainedModel):
         loss = self.weights.types * type_loss(type_logits, type_targets, type_asked, rarity)
         loss = loss + self.weights.triggers * trigger_loss(trigger_logits, trigger_targets, type_asked, rarity)
         loss = loss + self.weights.inside * inside_loss(inside_logits, inside_targets)
-        if len(triggers):
-            rows, first, last, type_, status = triggers.unbind(1)
+        if len(asked):
+            rows, first, last, type_, status = triggers[asked].unbind(1)
             mask = (word_ends > word_starts).long()[rows]
             said = self.participants_head(states[rows], mask, first, last, type_)
             loss = loss + participants_loss(*said, status, spans, mask, self.weights)
@@ -272,7 +273,7 @@ def inside_loss(logits: Tensor, targets: Tensor) -> Tensor:
 def participants_loss(
     role_logits: Tensor, status_logits: Tensor, sector_logits: Tensor, status: Tensor, spans: Tensor, mask: Tensor, weights: LossWeights
 ) -> Tensor:
-    """Roles over all word pairs, sectors over gold spans (P, 5: trigger, role, first, last, sector), statuses over triggers; summed."""
+    """Roles over all word pairs, sectors over gold spans (P, 5: place in asked, role, first, last, sector), statuses over triggers."""
     pairs = (mask.unsqueeze(2) * mask.unsqueeze(1)).triu()
     trigger, role, first, last, sector = spans.unbind(1)
     # Binary cross-entropy is softplus(logit), less the logit where the answer is yes: few are, so no dense targets are made.

@@ -118,7 +118,8 @@ def build_trainer(run: Run, records: Sequence[Record], dev: Sequence[Record], ar
     if not len(windows):
         raise ConfigError(f"{config.name}: the training files hold no word; give records with text under train_files")
     order = EpochOrder(windows, config.training.batch_windows * config.training.accumulation, config.seed)
-    collator = Collator(pad_id(run.tokenizer), run.tokenizer.token_to_id("[MASK]") or 0, config.training.hidden_words, config.seed)
+    mask, training = run.tokenizer.token_to_id("[MASK]") or 0, config.training
+    collator = Collator(pad_id(run.tokenizer), mask, training.hidden_words, config.seed, training.mentions_asked)
     several = 20 if config.training.precision == "fp16" else 1  # while the scale of fp16 settles, steps are skipped
     callbacks: list[TrainerCallback] = [SeedSteps(), StopOnNonFinite(several), SealCheckpoints(key), Progress()]
     if config.evaluation.patience:

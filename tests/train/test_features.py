@@ -153,6 +153,20 @@ def test_hidden_words_follow_from_seed_epoch_and_window_alone(row, tokenizer, la
     assert len({tuple(ids(epoch, number)) for epoch in range(4) for number in range(4)}) > 8
 
 
+def test_one_mention_of_an_incident_is_asked_for_participants_and_another_one_at_another_time(row, tokenizer, labels):
+    (window,), _ = features(row, tokenizer, labels)
+    trigger, spans = window["triggers"][0], window["spans"]
+    again = [[1, *span[1:]] for span in spans]
+    told_twice = {**window, "triggers": [trigger, trigger, trigger], "told": [0, 0, 1], "spans": [*spans, *again], "window": 0}
+    all_of_them = Collator(0)([told_twice])
+    assert all_of_them["asked"].tolist() == [0, 1, 2]
+    batches = [Collator(0, seed=7, asked=1)([{**told_twice, "epoch": epoch}]) for epoch in range(20)]
+    asked = {tuple(batch["asked"].tolist()) for batch in batches}
+    assert asked == {(0, 2), (1, 2)}
+    assert all(batch["triggers"].tolist() == all_of_them["triggers"].tolist() for batch in batches)
+    assert all(batch["spans"].tolist() == [[0, *span[1:]] for span in spans] for batch in batches)
+
+
 def test_windows_with_a_flipped_bit_are_cut_again(row, tokenizer, labels, tmp_path, caplog):
     records = [parse_record(row, labels, "x")]
     first, _ = dataset(records, tokenizer, labels, WIDE, tmp_path)
