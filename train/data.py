@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from eval.analysis.gsr_import import import_gsr
 from eval.score.command import run as run_script
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.records import each_row, parse_record, prove, read_records, read_rows, write_records
+from waqia.records import each_row, id_key, parse_record, prove, read_records, read_rows, write_records
 from waqia.schema import Record
 
 SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
@@ -82,10 +83,10 @@ def convert(folder: Path, labels: LabelSet) -> dict[str, list[Record]]:
     splits: dict[str, list[Record]] = {name: [] for name, _ in SPLITS}
     for path in sorted(folder.glob("*.jsonl")):
         records = [_from_strings(row, labels, f"{path}:{number}", path.stem) for number, row in read_rows(path)]
-        records.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())
+        records.sort(key=lambda record: hashlib.sha256(str(record.id).encode()).digest())
         for place, record in enumerate(records):
             splits[next(name for name, end in SPLITS if place < round(end * len(records)))].append(record)
-    return {name: sorted(records, key=lambda record: record.id) for name, records in splits.items()}
+    return {name: sorted(records, key=lambda record: str(record.id)) for name, records in splits.items()}
 
 
 def split(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -95,10 +96,11 @@ def split(records: Sequence[Record]) -> dict[str, list[Record]]:
     Documents that share a text, but for white space, go together: no text and no document is in two splits. RecordError where an id
     stands twice.
     """
-    ids = Counter(record.id for record in records)
+    ids = Counter(id_key(record.id) for record in records)
     twice = [name for name, count in ids.items() if count > 1]
     if twice:
-        raise RecordError(f"id {twice[0]!r} stands in several records ({len(twice)} such ids); ids must be unique in all files together")
+        first = json.loads(twice[0])
+        raise RecordError(f"id {first!r} stands in several records ({len(twice)} such ids); ids must be unique in all files together")
     documents = [str(record.extra.get("document", record.id)) for record in records]
     group = {name: name for name in documents}
 

@@ -106,7 +106,7 @@ def choose(
     """
     doubt = np.array([uncertainty(reading) for reading in readings])
     rare = rare_types(readings, labelled, labels)
-    known_ids, known_texts = {record.id for record in labelled}, {_words(record.text) for record in labelled}
+    known_ids, known_texts = {str(record.id) for record in labelled}, {_words(record.text) for record in labelled}
     free = np.array(
         [
             reading.error is None and name not in known_ids and bool(_words(text)) and _words(text) not in known_texts
@@ -166,7 +166,7 @@ def _words(text: str) -> str:
 def _task(row: files.Row, reading: Reading, why: dict[str, float]) -> Record:
     ours = {"id", "text", "annotated", "selected", *Reading().to_dict()}
     extra: dict[str, Any] = {key: value for key, value in row.fields.items() if key not in ours}
-    return Record(str(row.fields["id"]), row.fields["text"], reading.incidents, None, {**extra, "selected": why})
+    return Record(row.fields["id"], row.fields["text"], reading.incidents, None, {**extra, "selected": why})
 
 
 if __name__ == "__main__":

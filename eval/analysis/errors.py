@@ -96,7 +96,7 @@ def participants(incidents: Sequence[Incident]) -> list[Mark]:
 
 def analyse(pairs: Sequence[tuple[Record, Record]], labels: LabelSet) -> dict[str, Any]:
     """Counts and examples of every class for triggers and participants, and the two confusions."""
-    sides = [(gold.id, *judged(gold, predicted, labels)) for gold, predicted in pairs]
+    sides = [(str(gold.id), *judged(gold, predicted, labels)) for gold, predicted in pairs]
     verdicts = {
         "triggers": [(name, v) for name, ours, theirs in sides for v in classify_incidents(ours, theirs)],
         "participants": [(name, v) for name, ours, theirs in sides for v in classify(participants(ours), participants(theirs))],

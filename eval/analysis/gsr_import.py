@@ -19,7 +19,7 @@ from typing import Any
 
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Participant, Record, Span
+from waqia.schema import Id, Incident, Participant, Record, Span
 
 CLASSES = ("ASSAULT", "PROTEST")
 NO_ROLE = "NONE"  # the coders gave no role, or could not tell
@@ -176,7 +176,7 @@ def _merge(a: Record, b: Record) -> Record:
 
 def _unique_ids(records: list[Record]) -> list[Record]:
     """Ids made unique: the second row of an id gets #2 behind it."""
-    seen: Counter[str] = Counter()
+    seen: Counter[Id] = Counter()
     result = []
     for record in records:
         seen[record.id] += 1

@@ -186,7 +186,7 @@ def examples(gold: Sequence[Record], predicted: Sequence[Record], labels: LabelS
                 sure = (b.score or 0.0) if b else 1 - float(said.extra.get("types", {}).get(a.type if a else "", 0.0))
                 found[verdict.kind].append((sure, record, verdict, a, b))
     for kind, rows in found.items():
-        for _, record, _, a, b in sorted(rows, key=lambda row: (-row[0], row[1].id))[:EXAMPLES]:
+        for _, record, _, a, b in sorted(rows, key=lambda row: (-row[0], str(row[1].id)))[:EXAMPLES]:
             yield {
                 "kind": kind,
                 "id": record.id,

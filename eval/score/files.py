@@ -9,7 +9,7 @@ from typing import Any
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.records import prove, read_rows
-from waqia.schema import Reading, Record
+from waqia.schema import Id, Reading, Record
 
 SHOWN = 5  # ids or rows named in a message
 
@@ -33,8 +33,8 @@ def read_predictions(path: Path, gold: Sequence[Record], labels: LabelSet) -> li
     found = {_id(row) for row in rows}
     unknown = [f"{_id(row)!r} ({row[0]})" for row in rows if _id(row) not in wanted]
     _refuse(path, "ids are not in gold", unknown, "predict the gold file's records only")
-    _refuse(path, f"of {len(gold)} ids are missing", [i for i in wanted if i not in found], "predict every record, empty ones too")
-    others = [_id(row) for row in rows if row[1].get("text", wanted[_id(row)].text) != wanted[_id(row)].text]
+    _refuse(path, f"of {len(gold)} ids are missing", [str(i) for i in wanted if i not in found], "predict every record, empty ones too")
+    others = [str(_id(row)) for row in rows if row[1].get("text", wanted[_id(row)].text) != wanted[_id(row)].text]
     _refuse(path, "texts are not gold's", others, "predict on the very texts of the gold file")
     parsed = {record.id: record for record in _parse(path, [(where, _whole(row, wanted[row["id"]])) for where, row in rows], labels)}
     return [parsed[record.id] for record in gold]
@@ -50,9 +50,9 @@ def _rows(path: Path) -> list[Row]:
     return [(f"{path}:{number}", row) for number, row in read_rows(path)]
 
 
-def _id(row: Row) -> str:
+def _id(row: Row) -> Id:
     identifier = row[1].get("id") if isinstance(row[1], dict) else None
-    return identifier if isinstance(identifier, str) else f"no id but {identifier!r}"
+    return identifier if isinstance(identifier, (str, int, float)) else f"no id but {identifier!r}"
 
 
 def _whole(row: Mapping[str, Any], gold: Record) -> dict[str, Any]:

@@ -44,7 +44,7 @@ from eval.score.match import (
 )
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Record, Span
+from waqia.schema import Id, Incident, Record, Span
 
 LOWER_IS_BETTER = frozenset({"incident count error"})
 
@@ -57,7 +57,7 @@ class Scores:
     documents: tuple[str, ...]
     tallies: tuple[Tally, ...]
     average_precision: dict[str, float | None]
-    errors: tuple[str, ...]  # ids of predictions with `error`
+    errors: tuple[Id, ...]  # ids of predictions with `error`
 
     def figures(self) -> dict[str, float | None]:
         """Every headline figure by name."""
@@ -262,7 +262,8 @@ def table(scores: dict[str, Any]) -> list[str]:
             lines.append(f"{name:<22} {row['gold']:>5} {row['predicted']:>5}  {numbers}")
     lines += ["", f"mean average precision of the types {_number(scores['mean_average_precision'])}"]
     if scores["errors"]:
-        lines += ["", f"{len(scores['errors'])} predictions carry an error and count as empty: {', '.join(scores['errors'][:10])}"]
+        shown = ", ".join(map(str, scores["errors"][:10]))
+        lines += ["", f"{len(scores['errors'])} predictions carry an error and count as empty: {shown}"]
     return lines
 
 

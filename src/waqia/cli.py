@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import logging
 import os
@@ -11,10 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import waqia
 from waqia import commands as labelling
-from waqia.bulk import files
+from waqia.bulk import files, outputs
 from waqia.bulk import jsonl as batch
 from waqia.document.facts import parse_date
 from waqia.errors import ConfigError, RecordError, WaqiaError
@@ -90,14 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waqia", description=waqia.__doc__)
     parser.add_argument("--version", action="version", version=f"waqia {waqia.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    read = commands.add_parser("read", help="read text files and show their incidents")
-    read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text file, or - for standard input")
+    read = commands.add_parser("read", help="read texts and show their incidents")
+    read.add_argument("paths", nargs="+", metavar="PATH", help="a UTF-8 text, - for standard input, or whatever `batch` reads")
+    labelling.add_fields(read)
     read.add_argument("--format", choices=("text", "json", "html"), default="text", help="(default: %(default)s)")
     read.add_argument("--date", metavar="YYYY-MM-DD", help="the day of the texts, from which «أمس» counts (default: unknown)")
     many = commands.add_parser("batch", help="read every row of a file; killed runs go on where they stopped")
     many.add_argument("source", metavar="IN", help="JSONL, a JSON array, CSV, Parquet, a folder of texts; - for JSONL on standard input")
     labelling.add_fields(many)
-    many.add_argument("target", metavar="OUT", help="JSONL to write, - for standard output")
+    many.add_argument("target", metavar="OUT", help=f"what its name says: {outputs.WRITTEN}; - for JSONL on standard output")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     labelling.register(commands)
     serve.add_arguments(commands.add_parser("serve", help="answer over HTTP, with a page to try texts on"))
@@ -116,18 +119,41 @@ def _read(args: argparse.Namespace, reader: Reader) -> int:
     date = parse_date(args.date)
     for path in args.paths:
         try:
-            text = _text(path)
+            for row in _texts(path, args):
+                code = max(code, _read_one(path, row, date, args.format, reader))
         except (RecordError, OSError) as error:
             _say(str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}")
             code = 3
-            continue
-        reading = reader.read(text, date=date)
-        if reading.error is not None:
-            _say(f"{path}: {reading.error}")
-            code = max(code, 1)
-        sys.stdout.write(_shown(args.format, "" if path == "-" else path, text, reading, reader.labels))
     sys.stdout.flush()
     return code
+
+
+def _texts(path: str, args: argparse.Namespace) -> Iterator[files.Row]:
+    """The one text of a file, or those of a file of many."""
+    if path == "-" or not files.holds_rows(path):
+        yield files.Row(path, {"text": _text(path)})
+        return
+    rows = files.rows(path, id_field=args.id_field, text_field=args.text_field, date_field=args.date_field)
+    if args.format == "html":
+        first, more = next(rows, None), next(rows, None)
+        if first is None or more is not None:
+            raise ConfigError(f"{path}: --format html makes one page; found {'no text' if first is None else 'more than one text'}")
+        rows = iter([first])
+    yield from rows
+
+
+def _read_one(path: str, row: files.Row, date: datetime.date | None, form: str, reader: Reader) -> int:
+    if row.fault is not None:
+        _say(row.fault)
+        return 3
+    text, own = row.fields["text"], row.fields.get("date")
+    reading = reader.read(text, date=date if own is None else own)
+    named = {"id": row.fields["id"]} if "id" in row.fields else {}
+    title = ("" if path == "-" else path) + "".join(f" {name}" for name in named.values())
+    if reading.error is not None:
+        _say(f"{title}: {reading.error}")
+    sys.stdout.write(_shown(form, title, {"path": path, **named}, text, reading, reader.labels))
+    return int(reading.error is not None)
 
 
 def _text(path: str) -> str:
@@ -137,17 +163,19 @@ def _text(path: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RecordError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from error
+        other = files.found(raw)
+        advice = f"it is {other}; read are a UTF-8 text, {files.READ}" if other else "save the file as UTF-8"
+        raise RecordError(f"{path}: byte {error.start} is no UTF-8; {advice}") from error
 
 
-def _shown(form: str, path: str, text: str, reading: Reading, labels: LabelSet) -> str:
+def _shown(form: str, title: str, named: dict[str, Any], text: str, reading: Reading, labels: LabelSet) -> str:
     if form == "json":
-        return batch.escape_controls(dump_row({"path": path or "-", **reading.to_dict()})) + "\n"
+        return batch.escape_controls(dump_row({**named, **reading.to_dict()})) + "\n"
     if form == "html":
-        page = html.page(text, reading, labels, title=Path(path).name)
+        page = html.page(text, reading, labels, title=Path(title).name)
         return "\n".join(map(_flat, page.split("\n"))) if sys.stdout.isatty() else page
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    lines = "\n".join(_lines(path or "-", text, reading, labels))
+    lines = "\n".join(_lines(title or "-", text, reading, labels))
     return (lines if colour else lines.replace(BOLD, "").replace(DIM, "").replace(PLAIN, "")) + "\n"
 
 
@@ -182,8 +210,8 @@ def _batch(args: argparse.Namespace, reader: Reader) -> int:
     if args.ray is None:
         terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
         named = {name: getattr(args, name) for name in ("id_field", "text_field", "date_field")}
-        with files.as_jsonl(args.source, args.target, **named) as source:
-            outcome = batch.run(source, args.target, reader, terminal=terminal)
+        with files.as_jsonl(args.source, args.target, **named) as source, outputs.as_named(args.target, reader.labels) as target:
+            outcome = batch.run(source, target, reader, terminal=terminal)
     else:
         outcome = _ray_run()(args.source, args.target, reader, workers=args.ray)
     _say(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}))

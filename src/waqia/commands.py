@@ -30,7 +30,7 @@ def register(commands: Any) -> None:
     change.add_argument("source", metavar="IN", type=Path, help="a file or, of brat, a folder; with --prelabel whatever `batch` reads")
     change.add_argument("target", metavar="OUT", type=Path, help="a file or, for brat, a folder")
     change.add_argument("--from", dest="source_format", choices=convert.FORMATS, help="(default: as the file shows)")
-    change.add_argument("--to", dest="target_format", choices=convert.WRITTEN, default="records", help="(default: %(default)s)")
+    change.add_argument("--to", dest="target_format", choices=convert.WRITTEN, help="(default: as the ending of OUT says, else records)")
     change.add_argument("--prelabel", action="store_true", help="read the texts of IN and write the readings as pre-annotations")
     change.add_argument("--artefact", type=Path, help="artefact folder for --prelabel (default: the model in the package)")
     add_at_least(change)
@@ -143,7 +143,8 @@ def _convert(args: argparse.Namespace, labels: LabelSet) -> int:
     else:
         form = args.source_format or convert.find_format(args.source)
         records, remarks = convert.read_file(args.source, form, labels, unit=args.offsets)
-    remarks += convert.write_file(args.target, args.target_format, records, labels, prelabel=args.prelabel)
+    form = args.target_format or convert.named_format(args.target)
+    remarks += convert.write_file(args.target, form, records, labels, prelabel=args.prelabel)
     _report(records, remarks)
     return 0
 
@@ -162,7 +163,7 @@ def _read_texts(args: argparse.Namespace) -> tuple[list[Record], LabelSet]:
         if reading.error is not None:
             raise RecordError(f"{row.where}: cannot be read ({reading.error})")
         extra = {key: value for key, value in row.fields.items() if key not in _READINGS | {"id", "text"}}
-        records.append(Record(str(row.fields["id"]), row.fields["text"], reading.incidents, None, extra))
+        records.append(Record(row.fields["id"], row.fields["text"], reading.incidents, None, extra))
     return records, reader.labels
 
 

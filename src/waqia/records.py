@@ -14,7 +14,7 @@ from typing import Any
 
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Participant, Record, Span
+from waqia.schema import Id, Incident, Participant, Record, Span
 
 _DATE = re.compile(r"\d{4}(-\d\d){0,2}")
 _PASSAGE = ("types", "passage_types", "answers")  # what a row may say of its text as a whole
@@ -47,14 +47,20 @@ def prove(rows: Iterable[tuple[str, Any]], labels: LabelSet) -> Iterator[Record 
             if isinstance(row, RecordError):
                 raise row
             record = parse_record(row, labels, where)
-            if record.id in first:
-                line = first[record.id].rpartition(":")[2]
+            said = id_key(record.id)
+            if said in first:
+                line = first[said].rpartition(":")[2]
                 raise RecordError(f"{where}: id {record.id!r} stands already in line {line}; ids must be unique in a file")
         except RecordError as error:
             yield error
         else:
-            first[record.id] = where
+            first[said] = where
             yield record
+
+
+def id_key(name: Id) -> str:
+    """An id as JSON: what tells 7 from "7", 1 from 1.0 and from true, which are equal or not in Python as it likes."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def each_row(path: str | Path) -> Iterator[tuple[str, Any]]:
@@ -134,8 +140,8 @@ def _record(row: Any, labels: LabelSet, where: str, faults: list[str]) -> Record
         faults.append(f"{where}: found {type(row).__name__}, expected an object with id, text and incidents")
         return None
     name = row.get("id")
-    if not isinstance(name, str) or name.splitlines() != [name]:
-        faults.append(f"{where}: id is {name!r}, expected text on one line that is not empty")
+    if not isinstance(name, (str, int, float)) or (isinstance(name, str) and name.splitlines() != [name]):
+        faults.append(f"{where}: id is {name!r}, expected text on one line that is not empty, or a number")
     where = f"{where}: {str(name)[:80]!r}" if faults else f"{where}: {name}"
     _slips(row, _OURS, where, faults)
     if not isinstance(row.get("text"), str):

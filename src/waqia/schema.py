@@ -8,6 +8,8 @@ from typing import Any
 
 from waqia.errors import RecordError
 
+Id = str | int | float  # of a record: any JSON scalar but null, kept as it is (7 and "7" are two ids)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -98,7 +100,7 @@ class Record:
     says nothing. `extra` keeps every other field of the row, so that nothing is lost between reading and writing.
     """
 
-    id: str
+    id: Id
     text: str
     incidents: tuple[Incident, ...] = ()
     annotated: tuple[str, ...] | None = None

@@ -91,3 +91,39 @@ def test_incidents_are_written_as_a_table(records, tmp_path):
     with out.open(encoding="utf-8-sig", newline="") as file:
         (line,) = csv.DictReader(file)
     assert (line["id"], line["type"], line["initiator"], line["plover"]) == ("t-1", "armed_attack", "مسلحون", "ASSAULT")
+
+
+@pytest.mark.parametrize("name", [7, 1.5, "7", True])
+@pytest.mark.parametrize("form", ["label-studio", "doccano", "prodigy", "conll", "records"])
+def test_an_id_of_any_json_scalar_comes_back_as_it_is(form, name, row, tmp_path):
+    row["id"] = name
+    paths = [tmp_path / part for part in ("in.jsonl", "there.conll" if form == "conll" else "there", "back.jsonl")]
+    paths[0].write_text(json.dumps(row) + "\n", "utf-8")
+    assert main(["validate", str(paths[0])]) == 0
+    assert main(["convert", str(paths[0]), str(paths[1]), "--to", form]) == 0
+    assert main(["convert", str(paths[1]), str(paths[2]), "--from", form]) == 0
+    back = json.loads(paths[2].read_text("utf-8"))["id"]
+    assert (back, type(back)) == (name, type(name))
+
+
+def test_a_number_and_the_same_as_text_are_two_ids(row, tmp_path, capsys):
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({**row, "id": name}) + "\n" for name in (1, "1", 1)), "utf-8")
+    assert main(["validate", str(path)]) == 3
+    out = capsys.readouterr().out
+    assert "in.jsonl:3: id 1 stands already in line 1" in out
+    assert out.count("stands already") == 1
+    path.write_text("".join(json.dumps({**row, "id": name}) + "\n" for name in (1, "1")), "utf-8")
+    assert main(["convert", str(path), str(tmp_path / "folder"), "--to", "brat"]) == 3
+    assert "brat names files by the id" in capsys.readouterr().err
+
+
+def test_a_text_cannot_bring_a_formula_into_a_table(row, tmp_path, capsys):
+    text = "=1+2 هجوم"
+    row.update(text=text, incidents=[{**row["incidents"][0], "trigger": {"start": 0, "end": 9, "text": text}, "participants": []}])
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.csv"
+    path.write_text(json.dumps(row) + "\n", "utf-8")
+    assert main(["convert", str(path), str(out)]) == 0
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        assert next(csv.DictReader(file))["trigger"] == "'=1+2 هجوم"
+    assert "1 × cell that a spreadsheet takes for a formula" in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_label_studio_reads_the_crlf_of_a_text_counted_as_one(labels):
     text = "عاجل\r\nقصف على إدلب"
     result = [{"id": "a", "type": "labels", "from_name": "label", "value": {"start": 5, "end": 8, "text": "قصف", "labels": ["shelling"]}}]
     records, remarks = label_studio.read([{"id": 7, "data": {"text": text}, "annotations": [{"result": result}]}], labels, "file")
-    assert (records[0].id, records[0].incidents[0].trigger.start) == ("7", 6)
+    assert (records[0].id, records[0].incidents[0].trigger.start) == (7, 6)
     assert counted(remarks) == [
         "1 × offsets counted in code-points-crlf-as-one, repaired (first: file task 0)",
         "1 × no status chosen, taken as actual (first: file task 0)",

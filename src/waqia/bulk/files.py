@@ -36,7 +36,7 @@ _KINDS = {
     ".txt": "text",
     ".text": "text",
 }
-_PACKED = (".gz", ".bz2", ".xz", ".zst")
+PACKED = (".gz", ".bz2", ".xz", ".zst")
 _MAGIC = {
     b"%PDF": "a PDF",
     b"PK\x03\x04": "a ZIP file (Excel and Word files are such)",
@@ -75,6 +75,17 @@ def rows(path: str | Path, *, id_field: str | None = None, text_field: str | Non
             yield Row(where, {"id": f"row {number}"}, str(item))
         else:
             yield _row(where, item, number, names, id_field is None, seen)
+
+
+def holds_rows(path: str | Path) -> bool:
+    """Whether a folder, or a file by its name, holds many texts (JSONL, an array, a table, a packed file) and not one."""
+    name = Path(path)
+    return name.is_dir() or name.suffix.lower() in PACKED or _KINDS.get(name.suffix.lower(), "text") != "text"
+
+
+def found(begin: bytes) -> str | None:
+    """What the first bytes of a file say that it is, of the kinds that are not read; None where they say nothing."""
+    return next((said for magic, said in _MAGIC.items() if begin[: len(magic)].lower() == magic.lower()), None)
 
 
 def _row(where: str, item: Any, number: int, names: dict[str, str], numbered: bool, seen: dict[str, str]) -> Row:
@@ -138,7 +149,7 @@ def _sniff(file: io.BufferedReader, name: str) -> str:
         return "parquet"
     if plain[:1] in (b"{", b"["):
         return "json" if plain[:1] == b"[" else "jsonl"
-    kind = next((said for magic, said in _MAGIC.items() if begin[: len(magic)].lower() == magic.lower()), None)
+    kind = found(begin)
     if kind is None and name != "-" and not begin:
         return "jsonl"
     raise RecordError(f"{name}: found {kind or repr(begin[:30].decode('utf-8', 'replace'))}; read are {READ}")
@@ -149,7 +160,7 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, str]]:
     """The bytes, unpacked, and the name without the ending of the packer."""
     name = str(path)
     suffix = Path(name).suffix.lower()
-    inner = name[: -len(suffix)] if suffix in _PACKED else name
+    inner = name[: -len(suffix)] if suffix in PACKED else name
     if name == "-":
         yield sys.stdin.buffer, ""
         return
@@ -163,14 +174,15 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, str]]:
         with lzma.open(name, "rb") as packed:
             yield packed, inner
     elif suffix == ".zst":
-        with open(name, "rb") as file, _zstandard(name).ZstdDecompressor().stream_reader(file, read_across_frames=True) as packed:
+        with open(name, "rb") as file, zstandard(name).ZstdDecompressor().stream_reader(file, read_across_frames=True) as packed:
             yield packed, inner
     else:
         with open(name, "rb") as file:
             yield file, inner
 
 
-def _zstandard(name: str) -> Any:
+def zstandard(name: str) -> Any:
+    """The library for .zst; ConfigError, beginning with `name`, where it is missing."""
     try:
         import zstandard
     except ImportError as error:
@@ -264,7 +276,7 @@ def _folder(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _is_text(path: Path) -> bool:
-    inner = Path(path.name[: -len(path.suffix)]) if path.suffix.lower() in _PACKED else path
+    inner = Path(path.name[: -len(path.suffix)]) if path.suffix.lower() in PACKED else path
     return _KINDS.get(inner.suffix.lower()) == "text"
 
 
@@ -306,7 +318,7 @@ def _is_jsonl(path: Path) -> bool:
     if path.is_dir():
         return False
     kind = _KINDS.get(path.suffix.lower())
-    if kind == "jsonl" or (kind is not None and kind not in ("text", "json")) or path.suffix.lower() in _PACKED:
+    if kind == "jsonl" or (kind is not None and kind not in ("text", "json")) or path.suffix.lower() in PACKED:
         return kind == "jsonl"
     with path.open("rb") as file:
         begin = file.read(4096)

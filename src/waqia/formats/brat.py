@@ -35,13 +35,17 @@ def write(records: Sequence[Record], labels: LabelSet) -> tuple[dict[str, tuple[
     remarks: list[Remark] = []
     documents: dict[str, tuple[str, str]] = {}
     for record in records:
-        remarks += [Remark(f"field {name} cannot be expressed, lost", record.id) for name in record.extra]
-        remarks += [Remark("annotated cannot be expressed, lost", record.id)] * (record.annotated is not None)
+        said = str(record.id)
+        remarks += [Remark(f"field {name} cannot be expressed, lost", said) for name in record.extra]
+        remarks += [Remark("annotated cannot be expressed, lost", said)] * (record.annotated is not None)
+        remarks += [Remark("id that is a number comes back as text", said)] * (not isinstance(record.id, str))
         graph = from_record(record)
         if graph.asked and not any(edge.label == MENTION for edge in graph.edges):
-            remarks.append(Remark("that other mentions were looked for cannot be expressed, lost", record.id))
-        remarks += [Remark("score cannot be expressed, lost", record.id) for node in graph.nodes if node.score is not None]
-        name = quote(record.id, safe=" ").replace(".", "%2E")
+            remarks.append(Remark("that other mentions were looked for cannot be expressed, lost", said))
+        remarks += [Remark("score cannot be expressed, lost", said) for node in graph.nodes if node.score is not None]
+        name = quote(said, safe=" ").replace(".", "%2E")
+        if name in documents:
+            raise RecordError(f"id {record.id!r}: brat names files by the id, and there is another {said} already; give it another id")
         documents[name] = record.text, "".join(f"{line}\n" for line in _lines(graph, labels))
     return documents, remarks
 

@@ -48,17 +48,17 @@ def _block(graph: Graph, labels: LabelSet, remarks: list[Remark]) -> Iterator[st
     tokens = words(graph)
     others = {edge.tail for edge in graph.edges if edge.label == MENTION}
     remarks += [
-        Remark("other mention of a participant cannot be expressed, lost", graph.id) for k in others if nodes[k].label in labels.roles
+        Remark("other mention of a participant cannot be expressed, lost", str(graph.id)) for k in others if nodes[k].label in labels.roles
     ]
     triggers = [node for node in graph.nodes if node.label in labels.incident_types and node.key not in others]
-    columns = [_tags([(node, joint_label(node, labels)) for node in triggers], tokens, graph.id, None)]
+    columns = [_tags([(node, joint_label(node, labels)) for node in triggers], tokens, str(graph.id), None)]
     for trigger in triggers:
         spans = [(trigger, joint_label(trigger, labels))]
         for edge in graph.edges:
             if edge.head == trigger.key:
                 node = nodes[edge.tail]
                 spans.append((node, MENTION if edge.label == MENTION else joint_label(node, labels)))
-        columns.append(_tags(spans, tokens, graph.id, remarks))
+        columns.append(_tags(spans, tokens, str(graph.id), remarks))
     for token, (start, end) in enumerate(tokens):
         shown = graph.text[start:end] if graph.text[start:end].strip() else "_"
         yield "\t".join([shown, *(column[token] for column in columns)])
@@ -110,7 +110,7 @@ def _graph(block: list[tuple[int, str]], ours: bool, labels: LabelSet, where: st
     annotated = more.get("annotated")
     asked = None if annotated is None else tuple(annotated)
     return Graph(
-        str(known.get("id", here)), text, tuple(nodes), tuple(edges), asked, bool(more.get("mentions_asked")), more.get("fields", {})
+        known.get("id", here), text, tuple(nodes), tuple(edges), asked, bool(more.get("mentions_asked")), more.get("fields", {})
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from waqia.errors import ConfigError, RecordError
 from waqia.formats import brat, conll, doccano, label_studio, prodigy, spacy_docbin
 from waqia.formats.graph import Remark
+from waqia.formats.table import defused
 from waqia.frame import table
 from waqia.labels import LabelSet
 from waqia.records import dump_row, each_row, prove, read_rows, write_records
@@ -19,6 +20,12 @@ from waqia.schema import Record
 FORMATS = ("records", "label-studio", "doccano", "brat", "prodigy", "conll", "spacy")
 WRITTEN = (*FORMATS, "csv")  # a table of incidents is written, not read
 _CONLL = (".conll", ".iob", ".iob2", ".bio")
+_ENDINGS = {".csv": "csv", ".spacy": "spacy", **dict.fromkeys(_CONLL, "conll")}
+
+
+def named_format(path: Path) -> str:
+    """Which of WRITTEN the ending of an output asks for; records where it asks for none."""
+    return _ENDINGS.get(path.suffix.lower(), "records")
 
 
 def find_format(path: Path) -> str:
@@ -104,8 +111,11 @@ def _write_csv(path: Path, records: Sequence[Record], labels: LabelSet) -> list[
     with path.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-    return [Remark("text without incidents has no row", record.id) for record in records if not record.incidents]
+        cells = list(zip(*columns.values(), strict=True))
+        writer.writerows([defused(cell) for cell in row] for row in cells)
+    formula = "cell that a spreadsheet takes for a formula, with an apostrophe before it"
+    safe = [Remark(formula, str(row[0])) for row in cells for cell in row if defused(cell) != cell]
+    return safe + [Remark("text without incidents has no row", str(record.id)) for record in records if not record.incidents]
 
 
 def _records(path: Path, labels: LabelSet) -> list[Record]:

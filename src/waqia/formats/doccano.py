@@ -70,7 +70,7 @@ def _graph(row: Any, labels: LabelSet, where: str) -> tuple[Graph, str | None]:
     extra = {key: value for key, value in row.items() if key not in _THEIRS + _OURS}
     if row.get("Comments"):
         extra["comments"] = row["Comments"]
-    annotated, name = row.get("annotated"), str(row.get("record_id", row.get("id", where)))
+    annotated, name = row.get("annotated"), row.get("record_id", row.get("id", where))
     asked = None if annotated is None else tuple(annotated)
     return Graph(name, row["text"], tuple(nodes), tuple(edges), asked, bool(row.get("mentions_asked")), extra), row.get("offsets")
 

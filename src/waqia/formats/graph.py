@@ -16,8 +16,8 @@ from typing import Any
 from waqia.errors import RecordError
 from waqia.formats.offsets import CODE_POINTS, Mark, settle
 from waqia.labels import LabelSet
-from waqia.records import parse_record
-from waqia.schema import Participant, Record, Span
+from waqia.records import id_key, parse_record
+from waqia.schema import Id, Participant, Record, Span
 
 MENTION = "mention"  # the relation to another mention
 FACTS = ("date", "killed", "injured")
@@ -67,7 +67,7 @@ class Edge:
 class Graph:
     """A text with its nodes and edges; `asked` says that annotators looked for other mentions, so that none means none."""
 
-    id: str
+    id: Id
     text: str
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
@@ -139,9 +139,10 @@ def to_records(graphs: Iterable[tuple[Graph, str]], labels: LabelSet, *, unit: s
         except RecordError as error:
             faults += str(error).splitlines()
             continue
-        if record.id in first:
-            faults.append(f"{where}: id {record.id!r} stands already in {first[record.id]}; ids must be unique in a file")
-        first[record.id] = where
+        name = id_key(record.id)
+        if name in first:
+            faults.append(f"{where}: id {record.id!r} stands already in {first[name]}; ids must be unique in a file")
+        first[name] = where
         records.append(record)
         remarks += said
     if faults:
@@ -287,8 +288,8 @@ def words(graph: Graph) -> list[tuple[int, int]]:
 
 def without_facts(graph: Graph) -> tuple[Graph, list[Remark]]:
     """The graph as such tools can hold it, and remarks for scores, dates and totals that they cannot."""
-    lost = [Remark(f"{name} of an incident cannot be expressed, lost", graph.id) for node in graph.nodes for name in node.facts]
-    lost += [Remark("score cannot be expressed, lost", graph.id) for node in graph.nodes if node.score is not None]
+    lost = [Remark(f"{name} of an incident cannot be expressed, lost", str(graph.id)) for node in graph.nodes for name in node.facts]
+    lost += [Remark("score cannot be expressed, lost", str(graph.id)) for node in graph.nodes if node.score is not None]
     return replace(graph, nodes=tuple(replace(node, facts={}, score=None) for node in graph.nodes)), lost
 
 
@@ -304,6 +305,6 @@ def without_twins(graph: Graph, labels: LabelSet) -> tuple[Graph, list[Remark]]:
         if same[node.key] == node.key:
             nodes.append(node)
         else:
-            remarks.append(Remark(f"two spans {place[2]} over the same words made one, with what is joined to both", graph.id))
+            remarks.append(Remark(f"two spans {place[2]} over the same words made one, with what is joined to both", str(graph.id)))
     edges = dict.fromkeys(Edge(same[edge.head], same[edge.tail], edge.label) for edge in graph.edges)
     return replace(graph, nodes=tuple(nodes), edges=tuple(edge for edge in edges if edge.head != edge.tail)), remarks

@@ -92,7 +92,7 @@ def _graph(task: dict[str, Any], result: list[Any], where: str, remarks: list[Re
     nodes = [_node(key, region, where) for key, region in regions.items() if "label" in region]
     data = dict(task["data"])
     text, annotated, asked = data.pop("text"), data.pop("annotated", None), bool(data.pop("mentions_asked", False))
-    name = str(data.pop("id", task.get("id", where)))
+    name = data.pop("id", task.get("id", where))
     return Graph(name, text, tuple(nodes), tuple(edges), None if annotated is None else tuple(annotated), asked, data)
 
 

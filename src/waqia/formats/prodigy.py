@@ -71,7 +71,7 @@ def _graph(row: dict[str, Any], labels: LabelSet, where: str, number: int) -> Gr
         ends = [_end(relation, side, by_token) for side in ("head", "child")]
         edges.append(Edge(ends[0], ends[1], relation["label"]))
     extra = dict(row.get("meta") or {})
-    annotated, asked, name = extra.pop("annotated", None), bool(extra.pop("mentions_asked", False)), str(extra.pop("id", f"line {number}"))
+    annotated, asked, name = extra.pop("annotated", None), bool(extra.pop("mentions_asked", False)), extra.pop("id", f"line {number}")
     return Graph(name, row["text"], tuple(nodes), tuple(edges), None if annotated is None else tuple(annotated), asked, extra)
 
 

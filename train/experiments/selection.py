@@ -1,0 +1,213 @@
+"""What choosing texts saves: python -m train.experiments.selection POOL DEV [--encoder FOLDER] [--seeds N] [--out FILE.json]
+
+Plays annotation: POOL is labelled, but a text's labels are seen only once it is chosen. From SIZES[0] random texts on, `train.select`
+chooses the next ones with the readings of a learner that is trained anew at every size; beside it random choice, and each of the three
+reasons alone. The learner is cheap and stands in for fine-tuning: a logistic regression an incident type over TF-IDF of words and, with
+--encoder, the mean states of a frozen encoder (one that has seen none of these labels). So the figure is the micro-F1 of passage types, and
+says nothing of spans. Intervals come from a bootstrap over seeds and dev passages together; what is saved is read off the mean curves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from eval.baselines.tfidf import best_threshold
+from eval.score.command import run
+from eval.score.match import passage_types
+from train.config import load_config
+from train.select import SelectConfig, choose
+from waqia.errors import ConfigError
+from waqia.labels import LabelSet
+from waqia.records import read_records
+from waqia.schema import Reading, Record
+
+SIZES = (50, 100, 150, 200, 300, 400, 600)
+FOLDS = 3
+RESAMPLES = 1000
+
+Counts = NDArray[np.int64]  # (passage, 3): hits, gold, predicted
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What every seed and strategy shares; features have a row a text, pool first."""
+
+    pool: Sequence[Record]
+    dev: Sequence[Record]
+    features: Any
+    truth: NDArray[np.bool_]  # (text, type), pool first
+    labels: LabelSet
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Play, print the curves, write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pool", type=Path, metavar="POOL")
+    parser.add_argument("dev", type=Path, metavar="DEV")
+    parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="(default: %(default)s)")
+    parser.add_argument("--config", type=Path, default=Path("configs/select.yaml"), help="(default: %(default)s)")
+    parser.add_argument("--encoder", help="folder or name of an encoder without these labels")
+    parser.add_argument("--seeds", type=int, default=5, help="(default: %(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="texts labelled, rising (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="also write the curves as JSON here")
+    args = parser.parse_args(argv)
+    labels = LabelSet.load(args.labels)
+    pool, dev = (list(read_records(path, labels)) for path in (args.pool, args.dev))
+    if max(args.sizes) > len(pool):
+        raise ConfigError(f"--sizes {max(args.sizes)}: the pool has {len(pool)} texts")
+    task = prepare(pool, dev, labels, args.encoder)
+    ways = strategies(args.config)
+    played = {name: [play(task, args.sizes, seed, config) for seed in range(args.seeds)] for name, config in ways.items()}
+    result = curves({name: np.array(counts) for name, counts in played.items()}, args.sizes)
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print("\n".join(table(result)))
+
+
+def strategies(path: Path) -> dict[str, SelectConfig | None]:
+    """Name -> shares of the reasons; None is random choice."""
+    alone = {name: {"uncertainty": 0.0, "rare": 0.0, "diversity": 0.0, name: 1.0} for name in ("uncertainty", "rare", "diversity")}
+    one = {f"{name} alone": SelectConfig.model_validate(shares) for name, shares in alone.items()}
+    return {"random": None, "select": load_config(SelectConfig, path), **one}
+
+
+def prepare(pool: Sequence[Record], dev: Sequence[Record], labels: LabelSet, encoder: str | None) -> Task:
+    """Features and truth of all texts; the vocabulary is the pool's, whose texts are known before their labels are."""
+    texts = [record.text for record in (*pool, *dev)]
+    features = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True).fit(texts[: len(pool)]).transform(texts)
+    if encoder is not None:
+        features = hstack([features, csr_matrix(states(texts, encoder))]).tocsr()
+    truth = np.array([[name in passage_types(record) for name in labels.incident_types] for record in (*pool, *dev)])
+    return Task(pool, dev, features, truth, labels)
+
+
+def states(texts: Sequence[str], encoder: str) -> NDArray[np.float32]:
+    """(text, width) mean states of a frozen encoder, scaled so that a text's row has about the length of its TF-IDF row."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(encoder), AutoModel.from_pretrained(encoder).eval()
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), 16):
+            inputs = tokenizer(list(texts[start : start + 16]), return_tensors="pt", padding=True, truncation=True, max_length=256)
+            mask = inputs["attention_mask"][..., None]
+            found.append(((model(**inputs).last_hidden_state * mask).sum(1) / mask.sum(1)).numpy())
+    every = np.concatenate(found)
+    every = (every - every.mean(0)) / (every.std(0) + 1e-6)
+    return np.asarray(every / np.linalg.norm(every, axis=1).mean(), np.float32)
+
+
+def play(task: Task, sizes: Sequence[int], seed: int, config: SelectConfig | None) -> list[Counts]:
+    """The counts of every dev passage at each size."""
+    order = np.random.default_rng(seed).permutation(len(task.pool)).tolist()
+    ids, texts = [str(record.id) for record in task.pool], [record.text for record in task.pool]
+    truth = task.truth[len(task.pool) :]
+    known: list[int] = order[: sizes[0]]
+    found: list[Counts] = []
+    for size, following in zip(sizes, (*sizes[1:], 0), strict=True):
+        learned, said = learn(task, known)
+        found.append(np.stack([(said & truth).sum(1), truth.sum(1), said.sum(1)], 1))
+        if config is None:
+            known = order[:following]
+        elif following > size:
+            readings = [Reading(types=dict(zip(task.labels.incident_types, map(float, row), strict=True))) for row in learned]
+            more = choose(ids, texts, readings, [task.pool[n] for n in known], task.labels, config, n=following - size)
+            known = [*known, *(choice.place for choice in more)]
+    return found
+
+
+def learn(task: Task, known: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(pool text, type) probabilities, and (dev passage, type) what is said of it, at one threshold chosen by cross-validation."""
+    features, truth = task.features[list(known)], task.truth[list(known)]
+    probabilities = np.zeros(task.truth.shape)
+    crossed, wanted = [], []
+    for place in range(truth.shape[1]):
+        mine = truth[:, place]
+        if not mine.any() or mine.all():
+            probabilities[:, place] = (mine.sum() + 0.5) / (len(mine) + 1)
+            continue
+        model = LogisticRegression(C=10, max_iter=300, solver="liblinear", random_state=0)
+        if min(mine.sum(), (~mine).sum()) >= FOLDS:
+            folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+            crossed.append(cross_val_predict(model, features, mine, cv=folds, method="predict_proba")[:, 1])
+            wanted.append(mine)
+        probabilities[:, place] = model.fit(features, mine).predict_proba(task.features)[:, 1]
+    threshold = best_threshold(np.concatenate(wanted), np.concatenate(crossed)) if wanted else 0.5
+    return probabilities[: len(task.pool)], probabilities[len(task.pool) :] >= threshold
+
+
+def curves(played: Mapping[str, NDArray[np.int64]], sizes: Sequence[int]) -> dict[str, Any]:
+    """For each strategy the mean F1 by size with its interval, its distance from random choice, and the labels it saves.
+
+    played: (seed, size, passage, 3). Saved at a size is 1 - n / size, n the texts at which the strategy's mean curve reaches what random
+    choice has there, interpolated between sizes; None where it never does.
+    """
+    random = np.random.default_rng(0)
+    seeds, _, passages, _ = next(iter(played.values())).shape
+    draws = [(random.integers(0, seeds, seeds), random.multinomial(passages, np.full(passages, 1 / passages))) for _ in range(RESAMPLES)]
+    every = np.ones(passages, np.int64)
+    value = {name: f1(counts, every) for name, counts in played.items()}
+    drawn = {name: np.array([f1(counts[chosen], weights) for chosen, weights in draws]) for name, counts in played.items()}
+    rows: dict[str, Any] = {}
+    for name in played:
+        rows[name] = {"f1": _told(value[name], drawn[name])}
+        if name != "random":
+            rows[name]["difference"] = _told(value[name] - value["random"], drawn[name] - drawn["random"])
+            many = [saved(mine, other, sizes) for mine, other in zip(drawn[name], drawn["random"], strict=True)]
+            rows[name]["saved"] = _told(saved(value[name], value["random"], sizes), np.array(many))
+    return {"sizes": list(sizes), "seeds": seeds, "passages": passages, "strategies": rows}
+
+
+def f1(counts: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(size,) micro-F1 of (seed, size, passage, 3), the mean over seeds."""
+    total = np.einsum("spdc,d->spc", counts, weights)
+    return np.asarray((2 * total[..., 0] / np.maximum(1, total[..., 1] + total[..., 2])).mean(0))
+
+
+def saved(mine: NDArray[np.float64], random: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
+    """(size,) share of the labels saved; 0 or less where the curve is no better, NaN where it never gets there."""
+    best = np.maximum.accumulate(mine)
+    share = [1 - np.interp(goal, best, sizes) / size if best[-1] >= goal else np.nan for goal, size in zip(random, sizes, strict=True)]
+    return np.array(share)
+
+
+def _told(value: NDArray[np.float64], drawn: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Value and 95 % interval by size; no interval where a tenth of the draws has no value."""
+    told = []
+    for one, column in zip(value, drawn.T, strict=True):
+        known = column[~np.isnan(column)]
+        bounds = [round(float(b), 3) for b in np.percentile(known, (2.5, 97.5))] if len(known) > 0.9 * len(column) else None
+        told.append({"value": None if np.isnan(one) else round(float(one), 3), "interval": bounds})
+    return told
+
+
+def table(result: Mapping[str, Any]) -> list[str]:
+    """Markdown: a row a strategy and figure, a column a size."""
+    lines = [f"| {result['seeds']} seeds, {result['passages']} passages | " + " | ".join(map(str, result["sizes"])) + " |"]
+    lines.append("|---" * (len(result["sizes"]) + 1) + "|")
+    for name, figures in result["strategies"].items():
+        for figure, cells in figures.items():
+            lines.append(f"| {name}, {figure} | " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return lines
+
+
+def _cell(cell: Mapping[str, Any]) -> str:
+    value = "–" if cell["value"] is None else f"{cell['value']:.3f}"
+    return value if cell["interval"] is None else f"{value} [{cell['interval'][0]:.3f}, {cell['interval'][1]:.3f}]"
+
+
+if __name__ == "__main__":
+    run(main)
