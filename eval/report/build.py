@@ -9,7 +9,8 @@ Writes into OUT:
 - predictions.jsonl, what the artefact read, to compare against later.
 
 --against is another artefact's folder or a file of predictions on the same gold; --train names the training files, for slices by how
-often a type was trained on; --curve is what train.experiments.curve wrote, --engines what eval.speed --json wrote.
+often a type was trained on and for the simple systems that stand beside the model (without them only keywords); --curve is what
+train.experiments.curve wrote, --engines what eval.speed --json wrote.
 Gold text stands in the page: share it as you may share the gold file.
 """
 
@@ -37,6 +38,7 @@ from eval.analysis.coverage import reach
 from eval.analysis.errors import Verdict, analyse, classify_incidents
 from eval.analysis.probabilities import probabilities
 from eval.analysis.slices import order, slices
+from eval.baselines import crf, keywords, tfidf
 from eval.compare import compare
 from eval.perturb.robustness import judge
 from eval.report import plots
@@ -48,11 +50,12 @@ from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
 from waqia.reader import Reader
-from waqia.records import write_records
+from waqia.records import parse_record, write_records
 from waqia.schema import Incident, Record, Span
 
 EXAMPLES = 6  # of each kind of error
 LATENCIES = 100  # passages read one at a time
+BESIDE = ("types micro-F1", "types macro-F1", "incidents F1", "actors F1", "place F1", "time F1", "incident-free kept")
 PACKAGES = ("waqia", "numpy", "onnxruntime", "tokenizers", "scikit-learn", "scipy", "matplotlib")
 HEADLINE = (
     "types micro-F1", "types macro-F1", "incidents F1", "incidents F1 (one trigger)", "incident count error", "incident-free kept",
@@ -85,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "data": {"gold": data_file(args.gold), "train": [data_file(path) for path in args.train]},
         **analyses(gold, predicted, reader.labels, train),
         "against": against(args.against, gold, predicted, reader.labels) if args.against else None,
+        "baselines": baselines(gold, reader.labels, train),
         "robustness": judge(gold, reader, reader.labels),
         "reach": reached(args.artefact, gold),
         "curve": json.loads(args.curve.read_text("utf-8")) if args.curve else None,
@@ -157,6 +161,23 @@ def against(path: Path, gold: Sequence[Record], predicted: Sequence[Record], lab
         verdict = c.verdict.replace("B is", "this model is").replace("A is", "the other is")
         rows[figure] = {"value": c.a.value, "test": test, "verdict": verdict}
     return {"name": name, "figures": rows}
+
+
+def baselines(gold: Sequence[Record], labels: LabelSet, train: Sequence[Record]) -> dict[str, Any]:
+    """Figures of simple systems on the same gold: a list of keywords, and where training files are named what learns from them alone."""
+    systems = {"keywords": keywords.predict}
+    if train:
+        systems |= {"tfidf": tfidf.predict, "crf": crf.predict}
+    found: dict[str, Any] = {}
+    for name, predict in systems.items():
+        try:
+            rows = predict(train, gold, labels)
+        except ConfigError:
+            continue  # too few training passages of any type for this system
+        said = [parse_record({"text": record.text, **row}, labels, str(record.id)) for record, row in zip(gold, rows, strict=True)]
+        figures = score(gold, said, labels).to_dict()["figures"]
+        found[name] = {figure: figures[figure] for figure in BESIDE if figure in figures}
+    return found
 
 
 def data_file(path: Path) -> dict[str, Any]:
@@ -245,6 +266,7 @@ def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: Lab
         palette=Markup(files("waqia.formats").joinpath("palette.css").read_text("utf-8")),  # our own style
         report=report,
         headline=[name for name in HEADLINE if name in report["figures"]],
+        beside=[name for name in BESIDE if name in report["figures"]],
         types={name: row for name, row in report["types"].items() if row["gold"] or row["predicted"] or row["passage_f1"] is not None},
         plots={name: Markup(plots.svg(figure)) if figure else None for name, figure in drawn.items()},  # our own drawing
         examples=errors,

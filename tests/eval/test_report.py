@@ -6,7 +6,7 @@ import re
 import pytest
 
 from eval.gate import read_figures
-from eval.report.build import examples, main, pieces, plots, sentence
+from eval.report.build import baselines, examples, main, pieces, plots, sentence
 from waqia import LabelSet, read_records
 from waqia.errors import ConfigError
 from waqia.model import artefact
@@ -61,6 +61,20 @@ def test_predictions_of_a_report_can_be_compared_against(out, root, tmp_path):
     against = json.loads((tmp_path / "report.json").read_text("utf-8"))["against"]
     assert against["name"] == "predictions.jsonl"
     assert against["figures"]["incidents F1"]["test"]["effect"] == 0
+
+
+def test_simple_systems_stand_beside_the_model(out):
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert list(report["baselines"]) == ["keywords", "tfidf", "crf"]
+    assert report["baselines"]["tfidf"]["incidents F1"]["value"] == 0.0
+    assert report["baselines"]["keywords"]["types micro-F1"]["value"] > 0
+    page = (out / "report.html").read_text("utf-8")
+    assert "Beside simple systems" in page
+
+
+def test_without_training_files_only_keywords_stand_beside_the_model(root, labels):
+    gold = list(read_records(root / "data/test.jsonl", labels))[:6]
+    assert list(baselines(gold, labels, [])) == ["keywords"]
 
 
 def test_another_label_set_is_no_rival(root, tmp_path, monkeypatch):
