@@ -21,6 +21,7 @@ from waqia.model.align import Reach
 from waqia.model.calibration import Calibration
 from waqia.model.merge import clusters
 from waqia.model.pipeline import Happening, Part, cut_texts, encode, happening, likenesses, pad_id, read_texts
+from waqia.model.tensors import ends
 from waqia.schema import Incident, Participant, Record, Span
 
 if TYPE_CHECKING:
@@ -235,12 +236,12 @@ def _logits(run: Run, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tenso
         "trigger_temperature": (trigger_logits[marked], batch["trigger_targets"][marked]),
     }
     if len(batch["triggers"]):
-        rows, first, last, type_, _ = batch["triggers"].unbind(1)
+        rows, start, stop, type_, _ = batch["triggers"].unbind(1)
         mask = (batch["word_ends"] > batch["word_starts"]).long()[rows]
-        role_logits = model.participants_head(states[rows], mask, first, last, type_)[0]
+        role_logits = model.participants_head(states[rows], mask, start, stop, type_)[0]
         targets = torch.zeros_like(role_logits)
-        trigger, role, first, last, _ = batch["spans"].unbind(1)
-        targets[trigger, first, last, role] = 1
+        trigger, role, start, stop, _ = batch["spans"].unbind(1)
+        targets[trigger, *ends(start, stop), role] = 1
         # Only pairs within reach of a decision say anything of the temperature; the rest is a sea of certain noes.
         near = (role_logits > -6) | (targets > 0)
         pairs["role_temperature"] = (role_logits[near], targets[near])

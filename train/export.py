@@ -29,7 +29,7 @@ from waqia.model.backends import MERGED, OnnxBackend
 from waqia.model.decode import softmax
 from waqia.model.merge import PAIR_FEATURES
 from waqia.model.pipeline import pad_id
-from waqia.model.tensors import Batch, Encoded, Pairs, Participants, Triggers, batch
+from waqia.model.tensors import Batch, Encoded, Pairs, Participants, Triggers, batch, half_open
 from waqia.model.windows import split
 from waqia.records import read_records
 
@@ -112,7 +112,7 @@ class FindParticipants(nn.Module):
         self, word_states: Tensor, word_mask: Tensor, trigger_first: Tensor, trigger_last: Tensor, trigger_type: Tensor
     ) -> tuple[Tensor, ...]:
         """See ParticipantsHead.forward."""
-        return self.head(word_states, word_mask, trigger_first, trigger_last, trigger_type)
+        return self.head(word_states, word_mask, *half_open(trigger_first, trigger_last), trigger_type)
 
 
 class Merge(nn.Module):
@@ -177,7 +177,7 @@ def _differences(ours: TorchBackend, theirs: OnnxBackend, one: Batch, run: Run) 
     mask = (one.word_ends > one.word_starts).astype(np.int64)
     last = np.maximum(mask.sum(1) - 1, 0)
     types = np.arange(len(last)) % len(run.labels.incident_types)
-    triggers = Triggers(last // 2, last // 2, types)
+    triggers = Triggers(last // 2, last // 2 + 1, types)
     p, q = (backend.participants(a.word_states, mask, triggers) for backend in (ours, theirs))
     pairs = [(getattr(x, name), getattr(y, name)) for x, y in ((a, b), (p, q)) for name in x.__dataclass_fields__]
     states = np.ascontiguousarray(a.word_states[np.arange(len(last)), last // 2])

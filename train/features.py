@@ -25,7 +25,7 @@ from waqia.labels import LabelSet
 from waqia.model.align import IGNORE, Reach, count, targets
 from waqia.model.merge import BACK, PAIR_FEATURES, pair_features, stem
 from waqia.model.tensors import batch
-from waqia.model.windows import Window, WindowSettings, split
+from waqia.model.windows import Window, WindowSettings, WordRange, split
 from waqia.schema import Record
 
 log = logging.getLogger("train.features")
@@ -48,7 +48,7 @@ COLUMNS = Features(  # said, not guessed from the first rows: there a list may b
         "pair_features": List(List(Value("float64"))),
     }
 )
-FEATURES = 2  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
+FEATURES = 3  # raised when what is kept of a window changes, or how texts are cut, so that older caches serve no more
 
 
 def read_windows(
@@ -115,9 +115,9 @@ class Collator:
         """B windows, T tokens, W words, K types, N triggers, P participants.
 
         type_targets, type_asked (B, K); trigger_targets (B, W), inside_targets (B, W), both -100 where nothing was annotated;
-        triggers (N, 5), every mention: row, first word, last word, type, status; asked (A,): the triggers asked for participants;
-        spans (P, 5): place in asked, role, first word, last word, sector or -100; pairs (Q, 3): trigger, trigger, 1 where both tell the
-        same happening; pair_features (Q, F).
+        triggers (N, 5), every mention: row, start, stop, type, status, words half-open; asked (A,): the triggers asked for participants;
+        spans (P, 5): place in asked, role, start, stop, sector or -100; pairs (Q, 3): trigger, trigger, 1 where both tell the same
+        happening; pair_features (Q, F).
         """
         windows = [_window(row) for row in rows]
         padded = batch(windows, self.pad_id)
@@ -180,7 +180,7 @@ def hide_words(ids: Tensor, starts: Tensor, ends: Tensor, mask_id: int, chosen: 
 
 def _window(row: dict[str, Any]) -> Window:
     ids, starts, ends = (np.array(row[name], np.int64) for name in ("ids", "word_starts", "word_ends"))
-    return Window(ids, starts, ends, np.zeros((len(starts), 2), np.int64), (0, len(starts)))
+    return Window(ids, starts, ends, np.zeros((len(starts), 2), np.int64), WordRange(0, len(starts)))
 
 
 def _pad(values: list[int], width: int) -> list[int]:
@@ -192,8 +192,6 @@ def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any
     asked = set(types if record.annotated is None else record.annotated)
     answers = {name for name, answer in record.extra.get("answers", {}).items() if answer == "yes"}
     found = targets(record, window, labels, Counter())
-    triggers = [target.trigger for target in found]
-    spans = [(place, *span) for place, target in enumerate(found) for span in target.participants]
     told = [(stem(target.span.text), target.span.start) for target in found]
     pairs = [(a, b, int(found[a].incident == found[b].incident)) for a, b in combinations(range(len(found)), 2) if b - a <= BACK]
     # A passage may be known to report a type while nobody marked where: then its words teach nothing of triggers.
@@ -201,11 +199,12 @@ def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any
     words = len(window.words)
     trigger_targets = [IGNORE if unmarked else 0] * words
     inside_targets = [IGNORE if unmarked else 0] * words
-    for first, last, type_, _ in triggers:
-        trigger_targets[first], inside_targets[first] = 1 + type_, 0
-        for word in range(first + 1, last + 1):
+    for target in found:
+        first, *others = range(*target.words)
+        trigger_targets[first], inside_targets[first] = 1 + target.type, 0
+        for word in others:
             trigger_targets[word], inside_targets[word] = 0, 1
-    present = {types[type_] for _, _, type_, _ in triggers} | answers
+    present = {types[target.type] for target in found} | answers
     return {
         "ids": window.ids.tolist(),
         "length": len(window.ids),
@@ -215,8 +214,8 @@ def _features(record: Record, window: Window, labels: LabelSet) -> dict[str, Any
         "type_asked": [float(name in asked) for name in types],
         "trigger_targets": trigger_targets,
         "inside_targets": inside_targets,
-        "triggers": [list(trigger) for trigger in triggers],
-        "spans": [list(span) for span in spans],
+        "triggers": [[*target.words, target.type, target.status] for target in found],
+        "spans": [[place, one.role, *one.words, one.sector] for place, target in enumerate(found) for one in target.participants],
         "told": [target.incident for target in found],  # of which incident of the record each trigger tells
         "pairs": [list(pair) for pair in pairs],
         "pair_features": [list(pair_features(told[a], told[b])) for a, b, _ in pairs],

@@ -15,6 +15,7 @@ from train.model_config import IncidentConfig
 from waqia.labels import LabelSet
 from waqia.model.align import IGNORE
 from waqia.model.merge import PAIR_FEATURES
+from waqia.model.tensors import ends
 
 DISTANCES = 8  # buckets of words on either side of the trigger, doubling in width: 1, 2, 3-4, 5-8, …, 65 and more
 NEVER = -100.0  # logit of a span that ends before it begins; larger ones would round away the last digits of what is added to them
@@ -102,13 +103,13 @@ class ParticipantsHead(nn.Module):
                 weight[:, :-2] /= shape.role_width**0.25
                 weight[:, constant], bias[:, constant] = 0, 1
 
-    def forward(self, states: Tensor, mask: Tensor, first: Tensor, last: Tensor, type_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, states: Tensor, mask: Tensor, start: Tensor, stop: Tensor, type_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """states (N, W, D), mask (N, W), trigger (N,) -> role_logits (N, W, W, R), status_logits (N, S), sector_logits (N, W, C)."""
         place = torch.arange(states.shape[1], device=states.device)
-        in_trigger = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(states.dtype)  # (N, W)
+        in_trigger = inside(place, start, stop).to(states.dtype)
         trigger = mean_over(states, in_trigger)
         mark = self.mark(torch.cat([trigger, self.type_embedding(type_)], -1)).unsqueeze(1)
-        states = states + mark + self.distance(distance_bucket(place, first, last))
+        states = states + mark + self.distance(distance_bucket(place, start, stop))
         for layer in self.layers:
             states = layer(states, mask)
         states = self.dropout(self.norm(states))
@@ -239,9 +240,9 @@ class IncidentModel(PreTrainedModel):
         loss = loss + self.weights.triggers * trigger_loss(trigger_logits, trigger_targets, type_asked, rarity)
         loss = loss + self.weights.inside * inside_loss(inside_logits, inside_targets)
         if len(asked):
-            rows, first, last, type_, status = triggers[asked].unbind(1)
+            rows, start, stop, type_, status = triggers[asked].unbind(1)
             mask = (word_ends > word_starts).long()[rows]
-            said = self.participants_head(states[rows], mask, first, last, type_)
+            said = self.participants_head(states[rows], mask, start, stop, type_)
             loss = loss + participants_loss(*said, status, spans, mask, self.weights)
         if len(pairs):
             same = self.merge_head(*mention_pairs(states, trigger_logits, triggers, pairs), pair_features)
@@ -273,27 +274,25 @@ def inside_loss(logits: Tensor, targets: Tensor) -> Tensor:
 def participants_loss(
     role_logits: Tensor, status_logits: Tensor, sector_logits: Tensor, status: Tensor, spans: Tensor, mask: Tensor, weights: LossWeights
 ) -> Tensor:
-    """Roles over all word pairs, sectors over gold spans (P, 5: place in asked, role, first, last, sector), statuses over triggers."""
+    """Roles over all word pairs, sectors over gold spans (P, 5: place in asked, role, start, stop, sector), statuses over triggers."""
     pairs = (mask.unsqueeze(2) * mask.unsqueeze(1)).triu()
-    trigger, role, first, last, sector = spans.unbind(1)
+    trigger, role, start, stop, sector = spans.unbind(1)
     # Binary cross-entropy is softplus(logit), less the logit where the answer is yes: few are, so no dense targets are made.
-    yes = torch.unique(torch.stack([trigger, first, last, role]), dim=1).unbind(0)
+    yes = torch.unique(torch.stack([trigger, *ends(start, stop), role]), dim=1).unbind(0)
     logits = role_logits.float()
     loss = weights.roles * ((F.softplus(logits).sum(-1) * pairs).sum() - logits[yes].sum())
     loss = loss + weights.statuses * F.cross_entropy(status_logits.float(), status, ignore_index=IGNORE, reduction="sum")
     place = torch.arange(mask.shape[1], device=mask.device)
-    inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(sector_logits.dtype)
-    pooled = mean_over(sector_logits[trigger], inside)
+    pooled = mean_over(sector_logits[trigger], inside(place, start, stop).to(sector_logits.dtype))
     return loss + weights.sectors * F.cross_entropy(pooled.float(), sector, ignore_index=IGNORE, reduction="sum")
 
 
 def mention_pairs(states: Tensor, trigger_logits: Tensor, triggers: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Word states (B, W, D), trigger logits (B, W, 1 + K), triggers (N, 5), pairs (Q, 3) -> states (Q, D) and types (Q, K) of both."""
-    rows, first, last = triggers[:, :3].unbind(1)
+    rows, start, stop = triggers[:, :3].unbind(1)
     place = torch.arange(states.shape[1], device=states.device)
-    inside = ((place >= first.unsqueeze(1)) & (place <= last.unsqueeze(1))).to(states.dtype)
-    mentions = mean_over(states[rows], inside)
-    types = trigger_logits[rows, first, 1:].detach().float().softmax(-1).to(mentions.dtype)
+    mentions = mean_over(states[rows], inside(place, start, stop).to(states.dtype))
+    types = trigger_logits[rows, start, 1:].detach().float().softmax(-1).to(mentions.dtype)
     a, b = pairs[:, 0], pairs[:, 1]
     return mentions[a], mentions[b], types[a], types[b]
 
@@ -314,13 +313,19 @@ def word_means(tokens: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
     return ((upto - before) / (ends - starts).clamp(min=1).unsqueeze(-1)).to(tokens.dtype)
 
 
-def mean_over(states: Tensor, inside: Tensor) -> Tensor:
-    """Mean of states (N, W, D) over the words with inside (N, W) == 1 -> (N, D)."""
-    return (states * inside.unsqueeze(-1)).sum(1) / inside.sum(1, keepdim=True).clamp(min=1)
+def inside(place: Tensor, start: Tensor, stop: Tensor) -> Tensor:
+    """Which words lie in half-open ranges; place (W,), ranges (N,) -> (N, W)."""
+    return (place >= start.unsqueeze(1)) & (place < stop.unsqueeze(1))
 
 
-def distance_bucket(place: Tensor, first: Tensor, last: Tensor) -> Tensor:
+def mean_over(states: Tensor, chosen: Tensor) -> Tensor:
+    """Mean of states (N, W, D) over the words with chosen (N, W) == 1 -> (N, D)."""
+    return (states * chosen.unsqueeze(-1)).sum(1) / chosen.sum(1, keepdim=True).clamp(min=1)
+
+
+def distance_bucket(place: Tensor, start: Tensor, stop: Tensor) -> Tensor:
     """Signed distance of each word from a trigger in doubling buckets; place (W,), trigger (N,) -> (N, W) in [0, 2 * DISTANCES]."""
+    first, last = ends(start, stop)
     # Compared, not computed by a logarithm: at 2, 4, 8 the last bit of that differs between runtimes.
     edges = torch.tensor([1, *(2**power + 1 for power in range(DISTANCES - 1))], device=place.device)
     after = ((place - last.unsqueeze(1)).unsqueeze(-1) >= edges).sum(-1)

@@ -25,7 +25,7 @@ from waqia.labels import LabelSet
 from waqia.model.align import Reach, count
 from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
-from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Triggers
+from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Triggers, ends
 from waqia.model.windows import Ints, WindowSettings, split
 from waqia.records import read_records
 from waqia.schema import Record
@@ -90,10 +90,10 @@ class Oracle:
             row = self.features[tuple(ids[mask == 1].tolist())]
             states[place, :, 0] = self.rows.index(row)
             types[place] = (np.array(row["type_targets"]) * 2 - 1) * SURE
-            for (first, last, type_, _), incident in zip(row["triggers"], row["told"], strict=True):
-                states[place, first : last + 1, 1] = incident
-                triggers[place, first, 1 + type_] = 2 * SURE
-                inside[place, first + 1 : last + 1] = SURE
+            for (start, stop, type_, _), incident in zip(row["triggers"], row["told"], strict=True):
+                states[place, start:stop, 1] = incident
+                triggers[place, start, 1 + type_] = 2 * SURE
+                inside[place, start + 1 : stop] = SURE
         return Encoded(types, triggers, inside, states)
 
     def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
@@ -104,14 +104,14 @@ class Oracle:
         sectors = np.zeros((size, words, self.sizes.sectors), np.float32)
         for place in range(size):
             row = self.rows[int(word_states[place, 0, 0])]
-            wanted = (int(triggers.first[place]), int(triggers.last[place]), int(triggers.type[place]))
+            wanted = (int(triggers.start[place]), int(triggers.stop[place]), int(triggers.type[place]))
             number = next(n for n, trigger in enumerate(row["triggers"]) if tuple(trigger[:3]) == wanted)
             statuses[place, row["triggers"][number][3]] = SURE
-            for trigger, role, first, last, sector in row["spans"]:
+            for trigger, role, start, stop, sector in row["spans"]:
                 if trigger == number:
-                    roles[place, first, last, role] = SURE
+                    roles[place, *ends(start, stop), role] = SURE
                 if trigger == number and sector >= 0:
-                    sectors[place, first : last + 1, sector] += SURE / (1 + last - first)
+                    sectors[place, start:stop, sector] += SURE / (stop - start)
         return Participants(roles, statuses, sectors)
 
     def merge(self, pairs: Pairs) -> Floats:

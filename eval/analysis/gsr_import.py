@@ -139,8 +139,8 @@ def _agreed(text: str, marked: Sequence[Sequence[str]], what: str, counts: Count
     if not agreed:
         counts[f"{what}: no word that the coders agree on"] += 1
         return None
-    first, last = _longest_run(agreed)
-    start, end = words[first][0], words[last][1]
+    first, stop = _longest_run(agreed)
+    start, end = words[first][0], words[stop - 1][1]
     counts[f"{what}: aligned"] += 1
     return Span(start, end, text[start:end])
 
@@ -158,14 +158,15 @@ def _align(text: str, words: Sequence[tuple[int, int]], said: Sequence[str]) -> 
 
 
 def _longest_run(places: Sequence[int]) -> tuple[int, int]:
-    runs = [[places[0], places[0]]]
-    for place in places[1:]:
-        if place == runs[-1][1] + 1:
-            runs[-1][1] = place
+    """The longest run of places that follow one another, the first of equals, half-open."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][1]:
+            runs[-1][1] = place + 1
         else:
-            runs.append([place, place])
-    first, last = max(runs, key=lambda run: run[1] - run[0])
-    return first, last
+            runs.append([place, place + 1])
+    start, stop = max(runs, key=lambda run: run[1] - run[0])
+    return start, stop
 
 
 def _merge(a: Record, b: Record) -> Record:

@@ -5,6 +5,7 @@ import pytest
 
 from waqia.model.calibration import Calibration
 from waqia.model.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER, borne_out, logit, pick_mentions, pick_participants, sigmoid, softmax
+from waqia.model.windows import WordRange
 from waqia.schema import Incident, Span
 
 
@@ -15,11 +16,11 @@ def mentions(begins: dict[int, tuple[int, float]], inside: set[int] = frozenset(
     for word, (type_, value) in begins.items():
         logits[word, 1 + type_] = value
     inside_logits = np.array([1.0 if word in inside else -1.0 for word in range(8)], np.float32)
-    return pick_mentions(logits, inside_logits, owned, threshold, temperature)
+    return pick_mentions(logits, inside_logits, WordRange(*owned), threshold, temperature)
 
 
 def test_a_mention_begins_where_a_type_is_likely_and_goes_on_inside():
-    assert [row[:2] for row in mentions({2: (1, 9.0)}, inside={3, 4})] == [(2, 4)]
+    assert [words for words, _ in mentions({2: (1, 9.0)}, inside={3, 4})] == [(2, 5)]
 
 
 def test_words_inside_without_a_beginning_are_no_mention():
@@ -27,56 +28,57 @@ def test_words_inside_without_a_beginning_are_no_mention():
 
 
 def test_a_more_likely_mention_takes_the_words_of_a_less_likely_one():
-    assert [row[:2] for row in mentions({2: (0, 9.0), 3: (1, 6.0)}, inside={3})] == [(2, 3)]
+    assert [words for words, _ in mentions({2: (0, 9.0), 3: (1, 6.0)}, inside={3})] == [(2, 4)]
 
 
 def test_a_mention_has_four_words_at_most():
-    assert [row[:2] for row in mentions({1: (0, 9.0)}, inside={2, 3, 4, 5, 6})] == [(1, 4)]
+    assert [words for words, _ in mentions({1: (0, 9.0)}, inside={2, 3, 4, 5, 6})] == [(1, 5)]
 
 
 def test_a_window_reports_only_the_mentions_that_it_owns():
-    assert [row[0] for row in mentions({1: (0, 9.0), 6: (0, 9.0)}, owned=(0, 4))] == [1]
-    assert [row[0] for row in mentions({1: (0, 9.0), 6: (0, 9.0)}, owned=(1, 6))] == [1]
+    assert [words.start for words, _ in mentions({1: (0, 9.0), 6: (0, 9.0)}, owned=(0, 4))] == [1]
+    assert [words.start for words, _ in mentions({1: (0, 9.0), 6: (0, 9.0)}, owned=(1, 6))] == [1]
 
 
 def test_the_score_of_a_mention_is_one_less_the_probability_of_none():
-    ((_, _, score),) = mentions({2: (0, 6.0)})
+    ((_, score),) = mentions({2: (0, 6.0)})
     none = np.exp(4) / (np.exp(4) + np.exp(6) + 2)
     assert score == pytest.approx(1 - none, abs=1e-6)
-    ((_, _, soft),) = mentions({2: (0, 6.0)}, temperature=2.0)
+    ((_, soft),) = mentions({2: (0, 6.0)}, temperature=2.0)
     assert soft == pytest.approx(1 - np.exp(2) / (np.exp(2) + np.exp(3) + 2), abs=1e-6)
 
 
 def test_a_mention_whose_types_are_undecided_is_one_all_the_same():
     logits = np.zeros((1, 4), np.float32)  # a quarter each: three quarters that one begins
-    assert pick_mentions(logits, np.zeros(1, np.float32), (0, 1), 0.75, 1.0) == [(0, 0, 0.75)]
-    assert pick_mentions(logits, np.zeros(1, np.float32), (0, 1), 0.76, 1.0) == []
+    assert pick_mentions(logits, np.zeros(1, np.float32), WordRange(0, 1), 0.75, 1.0) == [((0, 1), 0.75)]
+    assert pick_mentions(logits, np.zeros(1, np.float32), WordRange(0, 1), 0.76, 1.0) == []
 
 
 def roles(spans: dict[tuple[int, int, int], float], threshold=0.5):
+    """Participants (role, start, stop) from logits of (start, stop, role); a cell of the logits is first word x last word."""
     logits = np.full((6, 6, 2), -9, np.float32)
-    for (first, last, role), value in spans.items():
-        logits[first, last, role] = value
-    return pick_participants(logits, np.full(2, threshold, np.float32), 1.0)
+    for (start, stop, role), value in spans.items():
+        logits[start, stop - 1, role] = value
+    return [(role, *words) for role, words, _ in pick_participants(logits, np.full(2, threshold, np.float32), 1.0)]
 
 
 def test_of_overlapping_spans_of_a_role_the_likeliest_is_kept():
-    assert [row[:3] for row in roles({(1, 3, 0): 3.0, (2, 4, 0): 2.0})] == [(0, 1, 3)]
+    assert roles({(1, 4, 0): 3.0, (2, 5, 0): 2.0}) == [(0, 1, 4)]
 
 
 def test_spans_of_two_roles_may_overlap():
-    assert sorted(row[:3] for row in roles({(1, 3, 0): 3.0, (2, 3, 1): 2.0})) == [(0, 1, 3), (1, 2, 3)]
+    assert sorted(roles({(1, 4, 0): 3.0, (2, 4, 1): 2.0})) == [(0, 1, 4), (1, 2, 4)]
 
 
 def test_a_span_never_ends_before_it_begins():
-    assert roles({(4, 2, 0): 9.0}) == []
+    assert roles({(4, 4, 0): 9.0}) == roles({(4, 3, 0): 9.0}) == []
 
 
 def test_a_span_that_runs_on_for_too_long_is_never_picked():
     logits = np.full((40, 40, 1), -9, np.float32)
     logits[2, 35, 0] = 9
     logits[3, 6, 0] = 3
-    assert [row[:3] for row in pick_participants(logits, np.full(1, 0.5, np.float32), 1.0)] == [(0, 3, 6)]
+    assert [row[:2] for row in pick_participants(logits, np.full(1, 0.5, np.float32), 1.0)] == [(0, (3, 7))]
 
 
 def test_calibration_survives_json_and_refuses_unknown_keys(labels):
@@ -110,33 +112,34 @@ def test_bounds_are_four_words_of_a_mention_and_24_of_a_participant():
 
 
 def test_a_mention_ends_with_the_window_or_before_a_word_that_is_as_likely_inside_as_not():
-    assert [row[:2] for row in mentions({6: (0, 9.0)}, inside={7})] == [(6, 7)]
+    assert [words for words, _ in mentions({6: (0, 9.0)}, inside={7})] == [(6, 8)]
     logits = np.array([[0, 9], [9, 0]], np.float32)
-    assert [row[:2] for row in pick_mentions(logits, np.array([0, 0], np.float32), (0, 2), 0.5, 1.0)] == [(0, 0)]
-    assert [row[:2] for row in pick_mentions(logits, np.array([0, 1e-3], np.float32), (0, 2), 0.5, 1.0)] == [(0, 1)]
+    both = WordRange(0, 2)
+    assert [words for words, _ in pick_mentions(logits, np.array([0, 0], np.float32), both, 0.5, 1.0)] == [(0, 1)]
+    assert [words for words, _ in pick_mentions(logits, np.array([0, 1e-3], np.float32), both, 0.5, 1.0)] == [(0, 2)]
 
 
 def test_a_mention_does_not_run_into_a_more_likely_one():
-    assert [row[:2] for row in mentions({3: (0, 9.0), 1: (1, 7.0)}, inside={2, 3, 4})] == [(3, 4), (1, 2)]
+    assert [words for words, _ in mentions({3: (0, 9.0), 1: (1, 7.0)}, inside={2, 3, 4})] == [(3, 5), (1, 3)]
 
 
 def test_of_equally_likely_mentions_the_first_comes_first():
-    assert [row[0] for row in mentions({5: (0, 9.0), 1: (1, 9.0), 3: (2, 9.0)})] == [1, 3, 5]
+    assert [words.start for words, _ in mentions({5: (0, 9.0), 1: (1, 9.0), 3: (2, 9.0)})] == [1, 3, 5]
 
 
 def test_a_temperature_says_which_mentions_are_likely_enough():
     # against «none» at 4, a type at 6 and two at 0: 0.879 at temperature 1, 0.688 at 2
-    assert [row[0] for row in mentions({2: (0, 6.0)}, threshold=0.8)] == [2]
+    assert [words for words, _ in mentions({2: (0, 6.0)}, threshold=0.8)] == [(2, 3)]
     assert mentions({2: (0, 6.0)}, threshold=0.8, temperature=2.0) == []
-    assert [row[0] for row in mentions({2: (0, 6.0)}, threshold=0.74, temperature=2.0)] == [2]
+    assert [words for words, _ in mentions({2: (0, 6.0)}, threshold=0.74, temperature=2.0)] == [(2, 3)]
 
 
 def test_a_threshold_of_a_role_holds_after_the_temperature():
     # 0.8 is a logit of ln 4 = 1.386, so 2.773 before a temperature of 2
     logits = np.full((2, 2, 1), -9, np.float32)
     logits[0, 0], logits[1, 1] = 2.78, 2.76
-    ((role, first, last, score),) = pick_participants(logits, np.full(1, 0.8, np.float32), 2.0)
-    assert (role, first, last) == (0, 0, 0)
+    ((role, words, score),) = pick_participants(logits, np.full(1, 0.8, np.float32), 2.0)
+    assert (role, words) == (0, (0, 1))
     assert score == pytest.approx(1 / (1 + np.exp(-1.39)), abs=1e-6)
 
 
@@ -144,7 +147,7 @@ def test_every_role_has_its_own_threshold():
     logits = np.full((2, 2, 3), -9, np.float32)
     logits[0, 0] = 1.0  # 0.731
     found = pick_participants(logits, np.array([0.7, 0.74, 0.73], np.float32), 1.0)
-    assert [row[:3] for row in found] == [(0, 0, 0), (2, 0, 0)]
+    assert [row[:2] for row in found] == [(0, (0, 1)), (2, (0, 1))]
 
 
 @pytest.mark.parametrize(("last", "picked"), [(25, 1), (26, 0)])
@@ -155,7 +158,7 @@ def test_a_participant_has_24_words_at_most(last, picked):
 
 
 def test_participants_of_a_role_side_by_side_are_both_picked_the_likelier_first():
-    assert [row[:3] for row in roles({(0, 1, 0): 2.0, (2, 3, 0): 3.0, (4, 4, 0): 2.0, (3, 4, 0): 2.5})] == [(0, 2, 3), (0, 0, 1), (0, 4, 4)]
+    assert roles({(0, 2, 0): 2.0, (2, 4, 0): 3.0, (4, 5, 0): 2.0, (3, 5, 0): 2.5}) == [(0, 2, 4), (0, 0, 2), (0, 4, 5)]
 
 
 def test_logits_and_probabilities_turn_into_each_other():

@@ -5,10 +5,11 @@ import pytest
 
 from waqia.model.merge import BACK, PAIR_FEATURES, Mention, clusters, decide, pair_features, stem
 from waqia.model.pipeline import happening
+from waqia.model.windows import WordRange
 
 
 def mention(start, score, types, text="هجوم"):
-    return Mention(0, 0, 0, start, start + len(text), text, score, np.array(types, np.float32), np.zeros(2, np.float32))
+    return Mention(0, WordRange(0, 1), start, start + len(text), text, score, np.array(types, np.float32), np.zeros(2, np.float32))
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,10 @@ class Fake:
 
     def participants(self, word_states, word_mask, triggers):
         (n, w), labels = word_mask.shape, self.labels
-        self.asked.append(triggers.first.tolist())
+        self.asked.append(triggers.start.tolist())
         roles = np.full((n, w, w, len(labels.roles)), -9, np.float32)
         statuses, sectors = np.zeros((n, len(labels.statuses)), np.float32), np.zeros((n, w, len(labels.sectors)), np.float32)
-        for row, word in enumerate(triggers.first.tolist()):
+        for row, word in enumerate(triggers.start.tolist()):
             for place, logit in self.roles.get(word, {}).items():
                 roles[row][place] = logit
             for place, logit in self.statuses.get(word, {}).items():

@@ -14,7 +14,7 @@ from waqia.arabic import MARKS, SIGNS
 from waqia.model import artefact
 from waqia.model import windows as windows_module
 from waqia.model.tensors import batch
-from waqia.model.windows import WindowSettings, split
+from waqia.model.windows import WindowSettings, WordRange, split
 
 TOKENIZER = artefact.load().tokenizer
 WIDE = WindowSettings(256, 64)
@@ -176,8 +176,8 @@ def test_a_text_tokenised_in_pieces_has_the_same_windows(monkeypatch, size):
 def test_a_span_is_found_by_its_words_and_one_that_cuts_a_word_is_not():
     text = "قَصْفٌ مدفعي على حلب."
     (window,) = split(text, TOKENIZER, WIDE)
-    assert window.find(0, 12, text) == (0, 1)
-    assert window.find(0, 5, text) == (0, 0)  # without the last diacritic
+    assert window.find(0, 12, text) == (0, 2)
+    assert window.find(0, 5, text) == (0, 1)  # without the last diacritic
     assert window.find(0, 9, text) is None
     assert window.find(1, 6, text) is None
 
@@ -232,7 +232,7 @@ def test_windows_hold_what_fits_and_share_what_the_overlap_allows(lengths, sente
     ],
 )
 def test_an_overlap_is_owned_half_and_half(spans, owned):
-    assert windows_module._owned(spans) == owned
+    assert windows_module._owned([WordRange(*span) for span in spans]) == owned
 
 
 def test_a_window_numbers_its_words_and_tokens_from_its_own_beginning():
@@ -243,6 +243,12 @@ def test_a_window_numbers_its_words_and_tokens_from_its_own_beginning():
     assert second.word_starts.tolist() == list(range(1, 15))
     assert second.word_ends.tolist() == list(range(2, 16))
     assert (len(first.ids), len(second.ids), len(third.ids)) == (16, 16, 12)
+
+
+def test_ranges_of_words_overlap_only_where_they_share_a_word():
+    one = WordRange(2, 5)
+    assert one.length == 3
+    assert [one.overlaps(WordRange(*other)) for other in ((0, 2), (0, 3), (3, 4), (4, 9), (5, 6))] == [False, True, True, True, False]
 
 
 def test_a_word_too_long_for_a_window_is_read_by_its_first_tokens_and_its_neighbours_by_theirs():
@@ -279,7 +285,7 @@ def test_a_batch_is_filled_up_with_the_padding_token_and_words_of_no_tokens():
 def test_a_span_that_leaves_its_window_is_not_found():
     text = "قصف " * 30
     first, *_, last = split(text, TOKENIZER, WindowSettings(16, 4))
-    assert first.find(52, 55, text) == (13, 13)
+    assert first.find(52, 55, text) == (13, 14)
     assert first.find(52, 59, text) is None
     assert last.find(76, 83, text) is None
-    assert last.find(80, 87, text) == (0, 1)
+    assert last.find(80, 87, text) == (0, 2)

@@ -12,6 +12,7 @@ from train import calibrate
 from train.calibrate import Fit, best_f1, thresholds
 from waqia.model.calibration import Calibration
 from waqia.model.merge import Mention
+from waqia.model.windows import WordRange
 from waqia.schema import Incident, Participant, Reading, Record, Span
 
 TEXT = "قصف ثم قصف ثم قصف"
@@ -163,7 +164,7 @@ def mention(start, score, types, count):
     chances = np.zeros(count, np.float32)
     for place_, chance in types.items():
         chances[place_] = chance
-    return Mention(0, 0, 0, start, start + 3, "قصف", score, chances, np.zeros(1, np.float32))
+    return Mention(0, WordRange(0, 1), start, start + 3, "قصف", score, chances, np.zeros(1, np.float32))
 
 
 def merging(labels, monkeypatch, records, mentions, same):

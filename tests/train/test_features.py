@@ -31,12 +31,12 @@ def features(row, tokenizer, labels, settings=WIDE):
 
 def test_targets_mark_the_words_of_the_spans(row, tokenizer, labels):
     (window,), reach = features(row, tokenizer, labels)
-    assert window["triggers"] == [[0, 0, list(labels.incident_types).index("armed_attack"), 0]]
+    assert window["triggers"] == [[0, 1, list(labels.incident_types).index("armed_attack"), 0]]
     roles, sectors = list(labels.roles), list(labels.sectors)
     assert window["spans"] == [
-        [0, roles.index("initiator"), 1, 1, sectors.index("UAF")],
-        [0, roles.index("target"), 3, 4, sectors.index("COP")],
-        [0, roles.index("place"), 6, 6, IGNORE],
+        [0, roles.index("initiator"), 1, 2, sectors.index("UAF")],
+        [0, roles.index("target"), 3, 5, sectors.index("COP")],
+        [0, roles.index("place"), 6, 7, IGNORE],
     ]
     assert (dict(reach.reached), dict(reach.lost)) == ({"incidents": 1, "participants": 3}, {})
 
@@ -200,5 +200,5 @@ def test_a_participant_out_of_the_window_is_learnt_by_another_of_its_mentions(la
     place = {"role": "place", "sector": None, **span(text, "بلدة الصفصاف"), "mentions": [span(text, "دورية")]}
     incident = {"type": "armed_attack", "status": "actual", "trigger": span(text, "هاجم"), "participants": [place]}
     windows, reach = features({"id": "x", "text": text, "incidents": [incident]}, tokenizer, labels, WindowSettings(64, 16))
-    assert [row[2:4] for row in windows[0]["spans"]] == [[2, 2]]
+    assert [row[2:4] for row in windows[0]["spans"]] == [[2, 3]]
     assert reach.lost == {}

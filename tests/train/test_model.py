@@ -68,14 +68,14 @@ def test_a_word_is_the_mean_of_its_tokens_and_padding_is_zero():
 
 
 def test_distances_are_signed_and_double():
-    buckets = distance_bucket(torch.arange(12), torch.tensor([5]), torch.tensor([6]))
+    buckets = distance_bucket(torch.arange(12), torch.tensor([5]), torch.tensor([7]))
     assert buckets.tolist() == [[4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11, 12]]
 
 
 def test_the_loss_of_roles_is_the_binary_cross_entropy_of_every_span_of_real_words():
     torch.manual_seed(0)
     logits, mask = torch.randn(3, 5, 5, 2), torch.tensor([[1] * 5, [1, 1, 1, 0, 0], [1] * 5])
-    spans = torch.tensor([[0, 1, 2, 4, 3], [0, 1, 2, 4, 0], [1, 0, 0, 0, -100]])  # trigger, role, first, last, sector; one told twice
+    spans = torch.tensor([[0, 1, 2, 5, 3], [0, 1, 2, 5, 0], [1, 0, 0, 1, -100]])  # trigger, role, start, stop, sector; one told twice
     targets = torch.zeros_like(logits)
     targets[0, 2, 4, 1] = targets[1, 0, 0, 0] = 1
     each = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
@@ -95,7 +95,7 @@ def test_which_of_two_mentions_is_given_first_changes_nothing(labels):
 
 
 def test_a_mention_weighs_the_same_in_the_loss_of_merging_however_many_others_its_window_has():
-    triggers = torch.tensor([[0, 0, 0, 0, 0], [0, 2, 2, 0, 0], [0, 4, 4, 0, 0], [1, 0, 0, 0, 0], [1, 3, 3, 0, 0]])  # window first
+    triggers = torch.tensor([[0, 0, 1, 0, 0], [0, 2, 3, 0, 0], [0, 4, 5, 0, 0], [1, 0, 1, 0, 0], [1, 3, 4, 0, 0]])  # window first
     pairs = torch.tensor([[0, 1, 1], [0, 2, 0], [1, 2, 0], [3, 4, 1]])
     # at a logit of 0 each pair costs ln 2; three pairs in a window of three mentions weigh half, the one in a window of two weighs all
     assert merge_loss(torch.zeros(4), pairs, triggers).item() == pytest.approx((3 / 2 + 1) * 0.693147, abs=1e-5)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from waqia.labels import LabelSet
 from waqia.model.decode import LONGEST_PARTICIPANT, LONGEST_TRIGGER
-from waqia.model.windows import Window
+from waqia.model.windows import Window, WordRange
 from waqia.schema import Incident, Record, Span
 
 IGNORE = -100  # what torch's losses leave out
@@ -37,6 +37,14 @@ class Reach:
         ]
 
 
+class Filler(NamedTuple):
+    """A participant of a gold incident in a window's words; role and sector by their places in the label set."""
+
+    role: int
+    words: WordRange
+    sector: int  # IGNORE where it has none
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A mention of a gold incident in a window's words, with what a model should say of it."""
@@ -44,8 +52,10 @@ class Target:
     incident: int  # its place in the record
     main: bool  # the trigger itself, not another mention
     span: Span
-    trigger: tuple[int, int, int, int]  # first word, last word, type, status
-    participants: tuple[tuple[int, int, int, int], ...]  # role, first word, last word, sector or IGNORE
+    words: WordRange
+    type: int  # by its place in the label set
+    status: int
+    participants: tuple[Filler, ...]
 
 
 def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]) -> list[Target]:
@@ -62,30 +72,30 @@ def targets(record: Record, window: Window, labels: LabelSet, lost: Counter[str]
             _lose(incident, cause, lost)
         else:
             found.append(_target(place, incident, incident.trigger, words, record.text, window, labels, lost))
-            taken |= set(range(words[0], words[1] + 1))
+            taken |= set(range(*words))
     for place, incident in enumerate(record.incidents):
         for mention in incident.mentions or ():
             words = window.find(mention.start, mention.end, record.text)
             if words is not None and not _unreached(words, taken):
                 found.append(_target(place, incident, mention, words, record.text, window, labels, Counter()))
-                taken |= set(range(words[0], words[1] + 1))
-    return sorted(found, key=lambda target: target.trigger[0])
+                taken |= set(range(*words))
+    return sorted(found, key=lambda target: target.words.start)
 
 
-def _unreached(words: tuple[int, int] | None, taken: set[int]) -> str:
+def _unreached(words: WordRange | None, taken: set[int]) -> str:
     if words is None:
         return "trigger cut by the window or not at word bounds"
-    if words[1] - words[0] >= LONGEST_TRIGGER:
+    if words.length > LONGEST_TRIGGER:
         return f"trigger longer than {LONGEST_TRIGGER} words"
-    return "its words are another trigger's" if taken & set(range(words[0], words[1] + 1)) else ""
+    return "its words are another trigger's" if taken & set(range(*words)) else ""
 
 
 def _target(
-    place: int, incident: Incident, mention: Span, words: tuple[int, int], text: str, window: Window, labels: LabelSet, lost: Counter[str]
+    place: int, incident: Incident, mention: Span, words: WordRange, text: str, window: Window, labels: LabelSet, lost: Counter[str]
 ) -> Target:
-    label = (list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status))
+    type_, status = list(labels.incident_types).index(incident.type), list(labels.statuses).index(incident.status)
     participants = _participants(incident, text, window, labels, lost)
-    return Target(place, mention is incident.trigger, mention, (*words, *label), participants)
+    return Target(place, mention is incident.trigger, mention, words, type_, status, participants)
 
 
 def _lose(incident: Incident, cause: str, lost: Counter[str]) -> None:
@@ -94,23 +104,21 @@ def _lose(incident: Incident, cause: str, lost: Counter[str]) -> None:
         lost["participant of a lost incident"] += len(incident.participants)
 
 
-def _participants(
-    incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]
-) -> tuple[tuple[int, int, int, int], ...]:
+def _participants(incident: Incident, text: str, window: Window, labels: LabelSet, lost: Counter[str]) -> tuple[Filler, ...]:
     """Participants by the first of their mentions that the window holds, the most informative one before all others."""
     roles, sectors = list(labels.roles), list(labels.sectors)
-    found: list[tuple[int, int, int, int]] = []
+    found: list[Filler] = []
     for p in incident.participants:
         places = (window.find(span.start, span.end, text) for span in (p, *p.mentions))
         words, role = next((place for place in places if place is not None), None), roles.index(p.role)
         if words is None:
             lost["participant outside the window or not at word bounds"] += 1
-        elif words[1] - words[0] >= LONGEST_PARTICIPANT:
+        elif words.length > LONGEST_PARTICIPANT:
             lost[f"participant longer than {LONGEST_PARTICIPANT} words"] += 1
-        elif any(role == other and words[0] <= last and first <= words[1] for other, first, last, _ in found):
+        elif any(role == other.role and words.overlaps(other.words) for other in found):
             lost["participant overlapping another of its role"] += 1
         else:
-            found.append((role, *words, IGNORE if p.sector is None else sectors.index(p.sector)))
+            found.append(Filler(role, words, IGNORE if p.sector is None else sectors.index(p.sector)))
     return tuple(found)
 
 
@@ -118,7 +126,7 @@ def count(record: Record, windows: Sequence[Window], labels: LabelSet, reach: Re
     """Count every gold incident once, in the window that owns its trigger."""
     outside = list(record.incidents)
     for window in windows:
-        begin, end = window.words[window.owned[0], 0], window.words[window.owned[1] - 1, 1]
+        begin, end = window.span(window.owned)
         mine = tuple(incident for incident in record.incidents if begin <= incident.trigger.start < end)
         outside = [incident for incident in outside if incident not in mine]
         found = [target for target in targets(replace(record, incidents=mine), window, labels, reach.lost) if target.main]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from waqia.errors import ArtefactError, ConfigError
-from waqia.model.tensors import Backend, Batch, Encoded, Floats, Pairs, Participants, Triggers
+from waqia.model.tensors import Backend, Batch, Encoded, Floats, Pairs, Participants, Triggers, ends
 from waqia.model.windows import Ints
 
 if TYPE_CHECKING:
@@ -164,4 +164,6 @@ def encode_inputs(batch: Batch) -> dict[str, Any]:
 
 def participants_inputs(word_states: Floats, word_mask: Ints, triggers: Triggers) -> dict[str, Any]:
     """What participants.onnx takes, by name."""
-    return {"word_states": word_states, "word_mask": word_mask} | {f"trigger_{name}": getattr(triggers, name) for name in Triggers._fields}
+    first, last = ends(triggers.start, triggers.stop)
+    words = {"word_states": word_states, "word_mask": word_mask}
+    return words | {"trigger_first": first, "trigger_last": last, "trigger_type": triggers.type}

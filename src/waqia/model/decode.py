@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from waqia.model.tensors import Floats
+from waqia.model.tensors import Floats, half_open
+from waqia.model.windows import WordRange
 from waqia.schema import Incident
 
 LONGEST_TRIGGER = 4  # words; the guidelines ask for one to three, a quotation mark inside counts as one more
@@ -14,9 +15,9 @@ LONGEST_PARTICIPANT = 24  # words; the longest of 16,622 labelled ones has 16
 
 
 def pick_mentions(
-    trigger_logits: Floats, inside_logits: Floats, owned: tuple[int, int], threshold: float, temperature: float
-) -> list[tuple[int, int, float]]:
-    """Trigger mentions of one window as (first word, last word, probability), most probable first, none overlapping.
+    trigger_logits: Floats, inside_logits: Floats, owned: WordRange, threshold: float, temperature: float
+) -> list[tuple[WordRange, float]]:
+    """Trigger mentions of one window as (words, probability), most probable first, none overlapping.
 
     A mention begins at a word that is so at least with the probability `threshold`, of whatever type, and goes on over the words that are
     more likely inside than not: there is no way to decode an inside without a beginning.
@@ -25,32 +26,33 @@ def pick_mentions(
     begins = np.flatnonzero(scores >= threshold)
     free = np.ones(len(scores), bool)
     picked = []
-    for first in begins[np.argsort(-scores[begins], kind="stable")]:
-        if not (free[first] and owned[0] <= first < owned[1]):
+    for start in begins[np.argsort(-scores[begins], kind="stable")].tolist():
+        if not (free[start] and owned.start <= start < owned.stop):
             continue
-        last = first
-        while last + 1 < min(len(free), first + LONGEST_TRIGGER) and free[last + 1] and inside_logits[last + 1] > 0:
-            last += 1
-        free[first : last + 1] = False
-        picked.append((int(first), int(last), float(scores[first])))
+        stop = start + 1
+        while stop < min(len(free), start + LONGEST_TRIGGER) and free[stop] and inside_logits[stop] > 0:
+            stop += 1
+        free[start:stop] = False
+        picked.append((WordRange(start, stop), float(scores[start])))
     return picked
 
 
-def pick_participants(role_logits: Floats, thresholds: Floats, temperature: float) -> list[tuple[int, int, int, float]]:
-    """Participants of one trigger as (role, first word, last word, probability): the most probable spans that do not overlap in a role.
+def pick_participants(role_logits: Floats, thresholds: Floats, temperature: float) -> list[tuple[int, WordRange, float]]:
+    """Participants of one trigger as (role, words, probability): the most probable spans that do not overlap in a role.
 
     role_logits (W, W, R), first word x last word; spans that end before they begin, or that run on for more than LONGEST_PARTICIPANT
     words, are never picked.
     """
     first, last, role = np.nonzero(role_logits >= temperature * logit(thresholds))  # few are: no sigmoid of the others
     scores = sigmoid(role_logits[first, last, role] / temperature)
+    start, stop = half_open(first, last)
     free = np.ones((role_logits.shape[2], len(role_logits)), bool)
     picked = []
     for place in np.argsort(-scores, kind="stable"):
-        i, j, r = int(first[place]), int(last[place]), int(role[place])
-        if 0 <= j - i < LONGEST_PARTICIPANT and free[r, i : j + 1].all():
-            free[r, i : j + 1] = False
-            picked.append((r, i, j, float(scores[place])))
+        words, r = WordRange(int(start[place]), int(stop[place])), int(role[place])
+        if 0 < words.length <= LONGEST_PARTICIPANT and free[r, slice(*words)].all():
+            free[r, slice(*words)] = False
+            picked.append((r, words, float(scores[place])))
     return picked
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from waqia.model.tensors import Floats
+from waqia.model.windows import WordRange
 
 BACK = 64  # mentions before one that it is compared with: what bounds the cost of a long text
 PAIR_FEATURES = 3  # see `pair_features`
@@ -22,8 +23,7 @@ class Mention:
     """A trigger mention in a text: where it stands, how probable it is, and what it says of its type; D features, K types."""
 
     window: int  # of the text
-    first: int  # word of the window
-    last: int  # word of the window, included
+    words: WordRange  # of the window
     start: int  # code points of the raw text
     end: int
     text: str

@@ -15,7 +15,7 @@ from waqia.model.calibration import Calibration
 from waqia.model.decode import borne_out, pick_mentions, pick_participants, sigmoid, softmax
 from waqia.model.merge import BACK, Mention, clusters, decide, pair_features, stem
 from waqia.model.tensors import Backend, Encoded, Floats, Pairs, Participants, Triggers, batch
-from waqia.model.windows import Window, WindowSettings, split
+from waqia.model.windows import Window, WindowSettings, WordRange, split
 from waqia.schema import Incident, Participant, Reading, Span
 
 _Owner = TypeVar("_Owner")
@@ -163,10 +163,10 @@ def _parts(cut: Sequence[Sequence[Window]], model: Model) -> Iterator[list[Part]
 def _mentions(encoded: Encoded, row: int, place: int, window: Window, text: str, calibration: Calibration) -> Iterator[Mention]:
     n = len(window.words)
     logits, inside = encoded.trigger_logits[row, :n], encoded.inside_logits[row, :n]
-    for first, last, score in pick_mentions(logits, inside, window.owned, calibration.mention_threshold, calibration.trigger_temperature):
-        span = _span(window, first, last, text)
-        state = encoded.word_states[row, first : last + 1].mean(0)
-        yield Mention(place, first, last, span.start, span.end, span.text, score, softmax(logits[first, 1:]), state)
+    for words, score in pick_mentions(logits, inside, window.owned, calibration.mention_threshold, calibration.trigger_temperature):
+        span = _span(window, words, text)
+        state = encoded.word_states[row, slice(*words)].mean(0)
+        yield Mention(place, words, span.start, span.end, span.text, score, softmax(logits[words.start, 1:]), state)
 
 
 def _pairs(pairs: Sequence[tuple[Mention, Mention]]) -> Pairs:
@@ -223,8 +223,8 @@ def _ask(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[
     states = np.zeros((*mask.shape, width), np.float32)
     for row, job in enumerate(jobs):
         states[row, : lengths[row]] = parts[job.part].states[job.mention.window]
-    bounds = ([job.mention.first for job in jobs], [job.mention.last for job in jobs], [job.type for job in jobs])
-    said = model.backend.participants(states, mask, Triggers(*(np.array(values, np.int64) for values in bounds)))
+    triggers = np.array([(*job.mention.words, job.type) for job in jobs], np.int64)
+    said = model.backend.participants(states, mask, Triggers(*(column.copy() for column in triggers.T)))
     for row, (job, n) in enumerate(zip(jobs, lengths, strict=True)):
         yield job, Participants(said.role_logits[row, :n, :n], said.status_logits[row], said.sector_logits[row, :n])
 
@@ -248,9 +248,9 @@ def _participants(window: Window, said: Sequence[Participants], text: str, model
     thresholds = np.array([calibration.role_thresholds[name] for name in roles], np.float32)
     role_logits = np.mean([one.role_logits for one in said], 0)
     sector_logits = np.mean([one.sector_logits for one in said], 0)
-    for role, first, last, score in pick_participants(role_logits, thresholds, calibration.role_temperature):
-        span = _span(window, first, last, text)
-        sector = sectors[int(sector_logits[first : last + 1].mean(0).argmax())] if labels.roles[roles[role]].sector else None
+    for role, words, score in pick_participants(role_logits, thresholds, calibration.role_temperature):
+        span = _span(window, words, text)
+        sector = sectors[int(sector_logits[slice(*words)].mean(0).argmax())] if labels.roles[roles[role]].sector else None
         yield Participant(span.start, span.end, span.text, roles[role], sector, score)
 
 
@@ -273,8 +273,8 @@ def _overlap(a: Span, b: Span) -> bool:
     return a.start < b.end and b.start < a.end
 
 
-def _span(window: Window, first: int, last: int, text: str) -> Span:
-    start, end = int(window.words[first, 0]), int(window.words[last, 1])
+def _span(window: Window, words: WordRange, text: str) -> Span:
+    start, end = window.span(words)
     return Span(start, end, text[start:end])
 
 

@@ -36,7 +36,7 @@ def ask(backend: Backend, tokenizer: Tokenizer, labels: LabelSet, windows: Windo
     word = min(TRIGGER, len(window.words) - 1)
     encoded = backend.encode(batch([window], 0))
     place = np.zeros(1, np.int64)
-    triggers = Triggers(place + word, place + word, place)
+    triggers = Triggers(place + word, place + word + 1, place)
     said = backend.participants(encoded.word_states, np.ones((1, len(window.words)), np.int64), triggers)
     roles = said.role_logits[0].reshape(-1, said.role_logits.shape[-1]).max(0)
     first, last = encoded.word_states[:1, word], encoded.word_states[:1, -1]

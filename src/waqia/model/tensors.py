@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +38,16 @@ class Encoded:
 class Participants:
     """What the participants graph says of N triggers in windows of W words, R roles, S statuses, C sectors."""
 
-    role_logits: Floats  # (N, W, W, R), first word x last word
+    role_logits: Floats  # (N, W, W, R), first word x last word: see `ends`
     status_logits: Floats  # (N, S)
     sector_logits: Floats  # (N, W, C), to be averaged over a span's words
 
 
 class Triggers(NamedTuple):
-    """N triggers as word ranges (both ends included) with the index of their type."""
+    """N triggers as half-open ranges of words, with the index of their type."""
 
-    first: Ints
-    last: Ints
+    start: Ints
+    stop: Ints
     type: Ints
 
 
@@ -72,6 +72,20 @@ class Backend(Protocol):
 
     def merge(self, pairs: Pairs) -> Floats:
         """Logits (P,) that two mentions tell the same happening."""
+
+
+def ends(start: Any, stop: Any) -> tuple[Any, Any]:
+    """First and last word of half-open ranges; numbers, arrays or tensors.
+
+    The graphs know words by these two: `trigger_first` and `trigger_last` go in, and the cells of `role_logits` are first word x last word.
+    Everything else counts half-open, and only here and in `half_open` one turns into the other.
+    """
+    return start, stop - 1
+
+
+def half_open(first: Any, last: Any) -> tuple[Any, Any]:
+    """Start and stop of ranges of words from their first and last word; see `ends`."""
+    return first, last + 1
 
 
 def batch(windows: Sequence[Window], pad_id: int) -> Batch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,22 @@ class WindowSettings:
             raise ConfigError(f"max_tokens {self.max_tokens}, overlap {self.overlap}: expected at least 16, and at most half a window")
 
 
+class WordRange(NamedTuple):
+    """Words of a window from `start` up to, not including, `stop`: every range of words is half-open, as every span of code points is."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """How many words it has."""
+        return self.stop - self.start
+
+    def overlaps(self, other: WordRange) -> bool:
+        """Whether the two share a word."""
+        return self.start < other.stop and other.start < self.stop
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """One slice of a text; T tokens, W words (what the tokenizer's pre-tokenizer splits at spaces and punctuation)."""
@@ -37,17 +54,21 @@ class Window:
     word_starts: Ints  # (W,) first token of each word
     word_ends: Ints  # (W,) one past its last token
     words: Ints  # (W, 2) half-open raw-text offsets
-    owned: tuple[int, int]  # words whose triggers this window reports; every word of a text is owned once
+    owned: WordRange  # words whose triggers this window reports; every word of a text is owned once
     cut: bool = False  # whether a word in it has more tokens than a window holds, and is read by the first of them only
 
-    def find(self, start: int, end: int, text: str) -> tuple[int, int] | None:
-        """First and last word of the span [start, end) of the raw text, or None where it leaves the window or cuts a word."""
+    def find(self, start: int, end: int, text: str) -> WordRange | None:
+        """The words of the span [start, end) of the raw text, or None where it leaves the window or cuts a word."""
         first = int(np.searchsorted(self.words[:, 0], start))
         last = int(np.searchsorted(self.words[:, 1], word_end(text, end)))
         if first > last or last >= len(self.words):
             return None
         whole = self.words[first, 0] == start and self.words[last, 1] == word_end(text, end)
-        return (first, last) if whole else None
+        return WordRange(first, last + 1) if whole else None
+
+    def span(self, words: WordRange) -> tuple[int, int]:
+        """Half-open code points of the raw text from the first to the last of the words."""
+        return int(self.words[words.start, 0]), int(self.words[words.stop - 1, 1])
 
 
 def split(text: str, tokenizer: Tokenizer, settings: WindowSettings) -> list[Window]:
@@ -57,7 +78,7 @@ def split(text: str, tokenizer: Tokenizer, settings: WindowSettings) -> list[Win
         return []
     first_words = np.searchsorted(words.offsets[:, 0], sentence_starts(text))
     spans = _spans(words.lengths, np.unique(first_words), settings)
-    return [words.window(first, last, owned) for (first, last), owned in zip(spans, _owned(spans), strict=True)]
+    return [words.window(span, owned) for span, owned in zip(spans, _owned(spans), strict=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +90,15 @@ class _Words:
     offsets: Ints  # (W, 2)
     special: tuple[int, int]  # [CLS], [SEP]
 
-    def window(self, first: int, last: int, owned: tuple[int, int]) -> Window:
-        """Words first up to (not including) last as a window of their own."""
-        lengths = self.lengths[first:last]
+    def window(self, words: WordRange, owned: WordRange) -> Window:
+        """The words as a window of their own; both ranges count the words of the text."""
+        within = slice(*words)
+        lengths = self.lengths[within]
         ends = 1 + np.cumsum(lengths)
-        pieces = [self.ids[start : start + n] for start, n in zip(self.starts[first:last], lengths, strict=True)]
+        pieces = [self.ids[start : start + n] for start, n in zip(self.starts[within], lengths, strict=True)]
         ids = np.concatenate([[self.special[0]], *pieces, [self.special[1]]]).astype(np.int64)
-        cut = bool(self.cut[first:last].any())
-        return Window(ids, ends - lengths, ends, self.offsets[first:last], (owned[0] - first, owned[1] - first), cut)
+        mine = WordRange(owned.start - words.start, owned.stop - words.start)
+        return Window(ids, ends - lengths, ends, self.offsets[within], mine, bool(self.cut[within].any()))
 
 
 def _words(text: str, tokenizer: Tokenizer, most: int) -> _Words:
@@ -123,25 +145,25 @@ def _special(tokenizer: Tokenizer) -> tuple[int, int]:
     return int(cls), int(sep)
 
 
-def _spans(lengths: Ints, sentences: Ints, settings: WindowSettings) -> list[tuple[int, int]]:
+def _spans(lengths: Ints, sentences: Ints, settings: WindowSettings) -> list[WordRange]:
     """Word ranges of the windows: as many whole sentences as fit, a hard cut only where a sentence alone is longer than half a window."""
     budget, total = settings.max_tokens - 2, np.concatenate([[0], np.cumsum(lengths)])
-    spans: list[tuple[int, int]] = []
+    spans: list[WordRange] = []
     start = 0
     while True:
         end = int(np.searchsorted(total, total[start] + budget, side="right")) - 1
         if end >= len(lengths):
-            return [*spans, (start, len(lengths))]
+            return [*spans, WordRange(start, len(lengths))]
         bound = int(sentences[np.searchsorted(sentences, end, side="right") - 1])
         if total[bound] - total[start] >= budget // 2:
             end = bound
-        spans.append((start, end))
+        spans.append(WordRange(start, end))
         back = int(np.searchsorted(total, total[end] - settings.overlap))
         bounds = sentences[(sentences >= back) & (sentences < end)]
         start = max(int(bounds[0]) if bounds.size else back, start + 1)
 
 
-def _owned(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _owned(spans: Sequence[WordRange]) -> list[WordRange]:
     """Share out the overlaps at their middle, so that no word is reported twice or not at all."""
-    middles = [(after[0] + before[1]) // 2 for before, after in pairwise(spans)]
-    return list(zip([spans[0][0], *middles], [*middles, spans[-1][1]], strict=True))
+    middles = [(after.start + before.stop) // 2 for before, after in pairwise(spans)]
+    return [WordRange(*pair) for pair in zip([spans[0].start, *middles], [*middles, spans[-1].stop], strict=True)]
