@@ -16,7 +16,7 @@ from eval.facts.figures import hit, summary
 from eval.facts.geo import belligerent_family, place_within
 from eval.score.counts import Counts
 from waqia.document.actors import ActorTable
-from waqia.document.facts import Facts, incident_facts
+from waqia.document.facts import Told, incident_facts
 from waqia.document.gazetteer import Gazetteer
 from waqia.errors import RecordError
 from waqia.reader import Reader
@@ -67,7 +67,7 @@ def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
 def score(row: Coded, reading: Reading) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
     """What is right of one text, and what is wrong with both values; a fact that was not coded is not asked."""
     main = main_incident(row, reading)
-    facts = Facts() if main is None else incident_facts(row.text, main, row.date)
+    facts = Told() if main is None else incident_facts(row.text, main, row.date)
     tally: dict[str, Counts] = {}
     errors: list[dict[str, Any]] = []
     if row.date is not None and row.day is not None:

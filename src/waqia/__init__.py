@@ -9,12 +9,14 @@ from waqia.records import read_records, write_records
 from waqia.schema import Incident, Participant, Reading, Record, Span
 
 if TYPE_CHECKING:
+    from waqia.document.options import Facts
     from waqia.formats.html import show
     from waqia.reader import Reader
 
 __all__ = [
     "ArtefactError",
     "ConfigError",
+    "Facts",
     "Incident",
     "LabelSet",
     "LabelSetError",
@@ -35,11 +37,15 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`Reader` and `show`, when they are first asked for: numpy and the tokenizer take most of the time of an import."""
+    """`Reader`, `Facts` and `show`, when they are first asked for: numpy and the tokenizer take most of the time of an import."""
     if name == "Reader":
         from waqia.reader import Reader
 
         return Reader
+    if name == "Facts":
+        from waqia.document.options import Facts
+
+        return Facts
     if name == "show":
         from waqia.formats.html import show
 

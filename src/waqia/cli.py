@@ -18,7 +18,9 @@ import waqia
 from waqia import commands as labelling
 from waqia.bulk import files, outputs
 from waqia.bulk import jsonl as batch
+from waqia.document.counts import POLICIES
 from waqia.document.facts import parse_date
+from waqia.document.options import KINDS, Facts
 from waqia.errors import ConfigError, RecordError, WaqiaError
 from waqia.formats import html
 from waqia.labels import LabelSet
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return serve.run(args)
         workers = args.command == "batch" and args.ray is not None  # processes that have a core each
         threads = 1 if workers and args.threads is None else args.threads
-        reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=labelling.at_least(args))
+        reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=labelling.at_least(args), facts=_facts(args))
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
         _say(str(error))
@@ -109,7 +111,23 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
         command.add_argument("--threads", type=int, help="threads that run the model (default: the backend's choice)")
         labelling.add_at_least(command)
+        _add_facts(command)
     return parser
+
+
+def _add_facts(command: argparse.ArgumentParser) -> None:
+    where = "where places lie: packaged, geonames or a file (default: %(default)s)"
+    command.add_argument("--gazetteer", default=Facts().gazetteer, metavar="TABLE", help=where)
+    command.add_argument("--aliases", type=Path, metavar="TABLE", help="names of actors of yours, over those in the package")
+    command.add_argument("--policy", choices=POLICIES, default=POLICIES[0], help="what «عشرات» counts as (default: %(default)s)")
+    command.add_argument("--facts", default=",".join(KINDS), metavar="KINDS", help="facts to add, or none (default: %(default)s)")
+
+
+def _facts(args: argparse.Namespace) -> Facts:
+    asked = [] if args.facts == "none" else args.facts.split(",")
+    if unknown := [kind for kind in asked if kind not in KINDS]:
+        raise ConfigError(f"--facts holds {unknown[0]!r}, expected some of {', '.join(KINDS)}, with commas between them, or none")
+    return Facts(args.gazetteer, args.aliases, args.policy, **{kind: kind in asked for kind in KINDS})
 
 
 def _read(args: argparse.Namespace, reader: Reader) -> int:

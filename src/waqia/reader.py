@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import waqia
 from waqia.document.facts import add_facts, parse_date
+from waqia.document.options import Facts, Tables
 from waqia.errors import ArtefactError, ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
@@ -31,9 +32,13 @@ LOOK_AHEAD_CHARACTERS = 200_000  # fewer where the texts are long
 
 
 class Reader:
-    """Reads Arabic news into incidents; make one with `Reader.load` and keep it. Picklable: a copy opens the artefact again."""
+    """Reads Arabic news into incidents with their facts; make one with `Reader.load` and keep it.
 
-    def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None, at_least: AtLeast = None) -> None:
+    Picklable: a copy opens the artefact again, and takes the tables of its facts along.
+    """
+
+    def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None, tables: Tables, at_least: AtLeast = None) -> None:
+        self._tables = tables
         self._folder, self._backend, self._threads, self._at_least = loaded.folder, backend, threads, at_least
         self._digest, self._process, self._opening = loaded.digest, os.getpid(), Lock()
         self._fitted = loaded.calibration
@@ -43,18 +48,26 @@ class Reader:
 
     @classmethod
     def load(
-        cls, path: str | Path | None = None, *, backend: str = "onnxruntime", threads: int | None = None, at_least: AtLeast = None
+        cls,
+        path: str | Path | None = None,
+        *,
+        backend: str = "onnxruntime",
+        threads: int | None = None,
+        at_least: AtLeast = None,
+        facts: Facts | None = None,
     ) -> Self:
         """Open an artefact with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
 
         `path` is a folder, or the name of the artefact in the package, "waqia-mini-int8", which is also the default.
         `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. `at_least` holds where a call
-        gives none of its own (see `read`). ArtefactError names what is missing, changed or of another version, ConfigError a backend
-        that is unknown or not installed.
+        gives none of its own (see `read`). `facts` says which facts the readings carry and from which tables, None all of them from the
+        tables in the package. ArtefactError names what is missing, changed or of another version, ConfigError a backend that is unknown
+        or not installed, RecordError a fault in a table of yours.
         """
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise ConfigError(f"threads is {threads}, expected 1 to {MOST_THREADS}, or None for the backend's own choice")
-        return cls(artefact.load(artefact.DEFAULT if path is None else path), backend, threads, at_least)
+        loaded = artefact.load(artefact.DEFAULT if path is None else path)
+        return cls(loaded, backend, threads, (facts or Facts()).open(loaded.labels), at_least)
 
     @property
     def labels(self) -> LabelSet:
@@ -67,12 +80,18 @@ class Reader:
         return self._model.name
 
     @property
+    def facts(self) -> Facts:
+        """Which facts the readings carry, and from which tables."""
+        return self._tables.facts
+
+    @property
     def identity(self) -> dict[str, str]:
         """All that readings depend on besides the text; outputs of readers with equal identities can be mixed."""
         asked = {} if self._at_least is None else {"at_least": json.dumps(self._at_least, sort_keys=True)}
         return {
             "artefact": self._digest,
             "model": self.model,
+            "facts": self._tables.identity,
             "backend": f"{self._backend} {import_module(self._backend).__version__}",
             "waqia": waqia.__version__,
             **asked,
@@ -92,7 +111,7 @@ class Reader:
             if not isinstance(text, str):
                 raise TypeError(f"found {type(text).__name__}, expected str")
             day = parse_date(date)
-            return add_facts(text, read_texts([text], model)[0], day)
+            return add_facts(text, read_texts([text], model)[0], day, tables=self._tables)
         except Exception as error:  # one bad text must never stop a job that reads millions
             return self._failed(error)
 
@@ -138,8 +157,9 @@ class Reader:
     def _group(self, group: list[tuple[str, Day]], windows: Future[list[list[Window]]], model: Model) -> list[Reading]:
         try:
             days = [parse_date(date) for _, date in group]
-            readings = read_windows([text for text, _ in group], windows.result(), model)
-            return [add_facts(text, reading, day) for (text, _), reading, day in zip(group, readings, days, strict=True)]
+            texts = [text for text, _ in group]
+            readings = zip(texts, read_windows(texts, windows.result(), model), days, strict=True)
+            return [add_facts(text, reading, day, tables=self._tables) for text, reading, day in readings]
         except Exception:  # some text of the group is bad: read one by one to find out which
             return [self._one(text, date, model) for text, date in group]
 
@@ -150,14 +170,14 @@ class Reader:
     def __reduce__(self) -> tuple[Any, ...]:
         packaged = self._folder.parent == artefact.PACKAGED  # which another machine may have elsewhere
         folder = self._folder.name if packaged else self._folder
-        return _reload, (folder, self._backend, self._threads, self._at_least, self._digest)
+        return _reload, (folder, self._backend, self._threads, self._tables, self._at_least, self._digest)
 
 
-def _reload(folder: str | Path, backend: str, threads: int | None, at_least: AtLeast, digest: str) -> Reader:
-    reader = Reader.load(folder, backend=backend, threads=threads, at_least=at_least)
-    if reader._digest != digest:
-        raise ArtefactError(f"{reader._folder}: is another artefact than the one that was pickled; put the same on every machine")
-    return reader
+def _reload(folder: str | Path, backend: str, threads: int | None, tables: Tables, at_least: AtLeast, digest: str) -> Reader:
+    loaded = artefact.load(folder)
+    if loaded.digest != digest:
+        raise ArtefactError(f"{loaded.folder}: is another artefact than the one that was pickled; put the same on every machine")
+    return Reader(loaded, backend, threads, tables, at_least)
 
 
 def _groups(texts: Iterable[str | tuple[str, Day]]) -> Iterator[list[tuple[str, Day]]]:

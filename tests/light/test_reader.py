@@ -220,7 +220,7 @@ sys.exit(os.waitpid(child, 0)[1])
 def test_a_reader_says_by_what_it_reads(reader):
     same = Reader.load(threads=2).identity
     assert same == reader.identity
-    assert set(same) == {"artefact", "model", "backend", "waqia"}
+    assert set(same) == {"artefact", "model", "facts", "backend", "waqia"}
     assert same["backend"].startswith("onnxruntime ")
     assert len(same["artefact"]) == 64
 

@@ -1,4 +1,4 @@
-"""Facts of incidents: the time and casualties participants of a reading as an interval of days and counts with bounds.
+"""Facts of incidents: the participants of a reading as an interval of days, counts with bounds, points on the map and known actors.
 
 Pure and offline; what a phrase does not tell stays empty. The date is the day of the text, without which only full dates resolve.
 """
@@ -10,8 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from waqia.document.counts import Bound, Counts, Totals, incident_totals, read_counts
+from waqia.document.actors import Actor, ActorTable, link_actors
+from waqia.document.counts import POLICIES, Bound, Counts, Totals, incident_totals, read_counts
 from waqia.document.dates import DateInterval, resolve_date
+from waqia.document.gazetteer import Gazetteer
+from waqia.document.options import Facts, Tables
+from waqia.document.places import resolve_places
 from waqia.errors import RecordError
 from waqia.schema import Incident, Participant, Reading, Span
 
@@ -20,7 +24,7 @@ _FINE = ("hour", "part", "day", "week", "span", "month", "year", "vague")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Told:
     """When an incident was and how many it hurt, each with the span that tells it.
 
     `others` are the counts that the text also gives, by kind: earlier or less complete ones.
@@ -53,27 +57,64 @@ def parse_date(said: object) -> datetime.date | None:
         raise RecordError(f'date is {said!r}, expected a day that exists, "YYYY-MM-DD"') from error
 
 
-def add_facts(text: str, reading: Reading, date: datetime.date | None) -> Reading:
-    """The reading with date, killed, injured and facts of every incident, from its own time and casualties; what is filled stays."""
-    return replace(reading, incidents=tuple(_with_facts(text, incident, date) for incident in reading.incidents))
+def add_facts(text: str, reading: Reading, date: datetime.date | None, *, tables: Tables | None = None) -> Reading:
+    """The reading with date, killed, injured and `facts` of every incident, from its own participants; what is filled stays.
+
+    `tables` are those of `Facts.open`; without them there are dates and counts alone. A known actor gets the sector of the table, so that
+    it has one sector in the text.
+    """
+    options = tables.facts if tables else Facts(places=False, actors=False)
+    incidents = tuple(_with_told(text, incident, date, options) for incident in reading.incidents)
+    reading = replace(reading, incidents=incidents)
+    if tables and tables.actors:
+        reading = _with_actors(text, reading, tables.actors, date)
+    return _with_places(text, reading, tables.gazetteer) if tables and tables.gazetteer else reading
 
 
-def incident_facts(text: str, incident: Incident, date: datetime.date | None) -> Facts:
+def incident_facts(text: str, incident: Incident, date: datetime.date | None) -> Told:
     """What the time and casualties participants of one incident tell, all their mentions read in the order of the text."""
     when, told = _when(text, incident, date) or (None, None)
     totals = _totals(text, incident)
-    return Facts(when, told, totals.counts, totals.others or None)
+    return Told(when, told, totals.counts, totals.others or None)
 
 
-def _with_facts(text: str, incident: Incident, date: datetime.date | None) -> Incident:
-    facts = incident_facts(text, incident, date)
-    known = facts.to_dict()
-    if not known:
-        return incident
-    when = incident.date if incident.date is not None or facts.when is None else facts.when.iso()
-    killed = _total(facts.counts.killed) if incident.killed is None else incident.killed
-    injured = _total(facts.counts.injured) if incident.injured is None else incident.injured
-    return replace(incident, date=when, killed=killed, injured=injured, facts=known)
+def _with_told(text: str, incident: Incident, date: datetime.date | None, options: Facts) -> Incident:
+    told = incident_facts(text, incident, date)
+    told = told if options.dates else replace(told, when=None, told=None)
+    told = told if options.counts else replace(told, counts=Counts(), others=None)
+    when = incident.date if incident.date is not None or told.when is None else told.when.iso()
+    killed = _total(told.counts.killed, options.policy) if incident.killed is None else incident.killed
+    injured = _total(told.counts.injured, options.policy) if incident.injured is None else incident.injured
+    return _with_facts(replace(incident, date=when, killed=killed, injured=injured), told.to_dict())
+
+
+def _with_facts(incident: Incident, known: Mapping[str, Any]) -> Incident:
+    return replace(incident, facts={**(incident.facts or {}), **known}) if known else incident
+
+
+def _with_actors(text: str, reading: Reading, table: ActorTable, date: datetime.date | None) -> Reading:
+    linked = link_actors(text, reading, table, date=None if date is None else date.isoformat())
+    incidents = []
+    for number, incident in enumerate(linked.reading.incidents):
+        known = [(p, linked.actors[number, place]) for place, p in enumerate(incident.participants) if (number, place) in linked.actors]
+        incidents.append(_with_facts(incident, {"actors": [_actor(*pair) for pair in known]} if known else {}))
+    return replace(reading, incidents=tuple(incidents))
+
+
+def _actor(participant: Participant, actor: Actor) -> dict[str, Any]:
+    return {"role": participant.role, **actor.to_dict(), "sector": participant.sector, "span": Span.to_dict(participant)}
+
+
+def _with_places(text: str, reading: Reading, gazetteer: Gazetteer) -> Reading:
+    """Places of each incident, the most exact first, in the order of its participants where they are equally exact."""
+    found = resolve_places(text, reading, gazetteer)
+    incidents = []
+    for number, incident in enumerate(reading.incidents):
+        known = [(p, found[number, at]) for at, p in enumerate(incident.participants) if (number, at) in found]
+        ordered = sorted(known, key=lambda pair: pair[1].vagueness)
+        plain = [{**place.to_dict(), "span": Span.to_dict(p)} for p, place in ordered]
+        incidents.append(_with_facts(incident, {"places": plain} if plain else {}))
+    return replace(reading, incidents=tuple(incidents))
 
 
 def _when(text: str, incident: Incident, date: datetime.date | None) -> tuple[DateInterval, Span] | None:
@@ -104,9 +145,9 @@ def _mentions(participant: Participant) -> tuple[Span, ...]:
     return (participant, *participant.mentions)
 
 
-def _total(bound: Bound | None) -> int | None:
-    """One number for a record: the least; None for «عدد من», «عشرات»."""
-    return None if bound is None or bound.word else bound.min
+def _total(bound: Bound | None, policy: str) -> int | None:
+    """One number for a record: the least; for «عدد من», «عشرات» what the policy says, None with "least"."""
+    return None if bound is None or (bound.word and policy == POLICIES[0]) else bound.estimate(policy=policy)
 
 
 def _date(when: DateInterval, told: Span) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class Place:
     inferred: bool = False
     alternatives: tuple[Entry, ...] = ()
 
+    @property
+    def vagueness(self) -> tuple[bool, bool, bool]:
+        """What orders places of one incident, the most exact least: inferred ones last, before them regions, then what is not exact."""
+        return self.inferred, self.entry.kind in {"country", "region", "governorate", "rural"}, not self.exact
+
     def to_dict(self) -> dict[str, object]:
         """Plain data for JSON; the entry's name, country, admin and source stand beside the coordinates."""
         entry = self.entry
@@ -100,7 +105,10 @@ def resolve(phrase: str, gazetteer: Gazetteer, context: Iterable[str] = (), *, i
     that the gazetteer lacks) takes the place of the first phrase of the context that has one, marked `inferred` and scored half.
     """
     others = [names for text in dict.fromkeys(context) if text != phrase and (names := _names(text, gazetteer))]
-    names = _names(phrase, gazetteer)
+    return _resolved(_names(phrase, gazetteer), others, infer=infer)
+
+
+def _resolved(names: list[_Name], others: Sequence[Sequence[_Name]], *, infer: bool) -> Place | None:
     while names and _foreign(names[0], names[1:], others):
         names = [replace(name, finer=True) for name in names[1:2]] + names[2:]
     if names:
@@ -118,10 +126,13 @@ def resolve_places(text: str, reading: Reading, gazetteer: Gazetteer, *, infer: 
     """
     told = told_places(text)
     spots = [(n, k, p) for n, i in enumerate(reading.incidents) for k, p in enumerate(i.participants) if p.role == "place"]
+    names = {phrase: _names(phrase, gazetteer) for phrase in (*(spot[2].text for spot in spots), *(told if spots else ()))}
     found = {}
     for number, position, participant in spots:
         near = sorted(spots, key=lambda spot: (spot[0] != number, abs(spot[2].start - participant.start)))
-        place = resolve(participant.text, gazetteer, [*(spot[2].text for spot in near), *told], infer=infer)
+        context = dict.fromkeys([*(spot[2].text for spot in near), *told])
+        others = [names[phrase] for phrase in context if phrase != participant.text and names[phrase]]
+        place = _resolved(names[participant.text], others, infer=infer)
         if place:
             found[number, position] = place
     return found

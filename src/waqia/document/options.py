@@ -1,0 +1,80 @@
+"""Which facts a reader adds and from whose tables: `Facts`, said once, and the tables that it opens."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from waqia.document.actors import ActorTable
+from waqia.document.counts import POLICIES
+from waqia.document.gazetteer import Gazetteer
+from waqia.errors import ConfigError
+from waqia.labels import LabelSet
+
+PACKAGED, GEONAMES = "packaged", "geonames"
+KINDS = ("dates", "counts", "places", "actors")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a reader says in numbers, ids and coordinates besides the spans; the default needs nothing but the wheel.
+
+    `gazetteer` is "packaged" (regions and towns of Waqia), "geonames" (the same and GeoNames, `pip install waqia[places]`) or the path of a
+    table of yours, which then stands before the packaged one. `aliases` is the path of a table of actors of yours, which decides where it
+    and the packaged one know an alias. `policy` says what number stands for «عدد من», «عشرات», «مئات» in `killed` and `injured`: none
+    ("least") or ACLED's 10, 12 and 100 ("acled"). The rest switches kinds of facts off. ConfigError where the policy is another.
+    """
+
+    gazetteer: str | Path = PACKAGED
+    aliases: str | Path | None = None
+    policy: str = POLICIES[0]
+    dates: bool = True
+    counts: bool = True
+    places: bool = True
+    actors: bool = True
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise ConfigError(f"policy is {self.policy!r}, expected one of {', '.join(POLICIES)}")
+
+    def open(self, labels: LabelSet) -> Tables:
+        """The tables that these facts need. RecordError names file and line of a fault, ConfigError an extra that is not installed."""
+        gazetteer = _gazetteer(self.gazetteer) if self.places else None
+        return Tables(self, gazetteer, _actors(self.aliases, labels) if self.actors else None, self._identity())
+
+    def _identity(self) -> str:
+        """All that these facts depend on, the contents of files included and not their paths."""
+        tables = {"places": str(self.gazetteer) if self.gazetteer in (PACKAGED, GEONAMES) else _digest(self.gazetteer)}
+        tables["actors"] = PACKAGED if self.aliases is None else _digest(self.aliases)
+        tables["counts"] = self.policy
+        said = (f"{kind} ({tables[kind]})" if kind in tables else kind for kind in KINDS if getattr(self, kind))
+        return ", ".join(said) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The opened tables of `Facts`; None where they are not asked for. Picklable, with the contents of a user's files.
+
+    `identity` tells two of them apart by what they hold.
+    """
+
+    facts: Facts
+    gazetteer: Gazetteer | None
+    actors: ActorTable | None
+    identity: str
+
+
+def _gazetteer(said: str | Path) -> Gazetteer:
+    if said == PACKAGED:
+        return Gazetteer.packaged()
+    return Gazetteer.default() if said == GEONAMES else Gazetteer.load(said).joined(Gazetteer.packaged())
+
+
+def _actors(path: str | Path | None, labels: LabelSet) -> ActorTable:
+    packaged = ActorTable.packaged(labels)
+    return packaged if path is None else ActorTable.load(path, labels).over(packaged)
+
+
+def _digest(path: str | Path) -> str:
+    return f"{Path(path).name} {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]}"
