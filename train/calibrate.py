@@ -19,8 +19,8 @@ from train.features import Collator, read_windows
 from train.model import mention_pairs
 from waqia.model.align import Reach
 from waqia.model.calibration import Calibration
-from waqia.model.merge import clusters
-from waqia.model.pipeline import Happening, Part, cut_texts, encode, happening, likenesses, pad_id, read_texts
+from waqia.model.merge import Mention
+from waqia.model.pipeline import Happening, Part, cut_texts, encode, happenings, likenesses, pad_id, read_texts
 from waqia.model.tensors import ends
 from waqia.schema import Incident, Participant, Record, Span
 
@@ -32,9 +32,12 @@ log = logging.getLogger("train.calibrate")
 LEAST = 0.05  # no threshold is looked for below this probability
 MENTIONS = (0.2, 0.3, 0.4, 0.5, 0.6)  # thresholds of trigger mentions that are tried
 MERGING = (0.3, 0.4, 0.5, 0.6, 0.7)  # thresholds of merging that are tried
+OF_A_TYPE = (1.0, 0.4, 0.3, 0.25, 0.2, 0.1)  # thresholds of merging what has one type, as far as they lie below MERGING or join none
 REPORTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # least probabilities of a report that are tried
 COST = 0.002  # F1 of incidents that keeping more passages free may cost
 SHRINK = 40  # gold items at which a label's own threshold counts as much as that of all labels together
+
+Likeness = dict[tuple[int, int], float]  # of pairs of mentions (earlier, later) of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _read(run: Run, records: Sequence[Record], calibration: Calibration) -> list
 
 
 def fit_merging(run: Run, records: Sequence[Record], calibration: Calibration) -> Calibration:
-    """The calibration with the mention and merging thresholds that give the best F1 of incidents, one threshold for all types."""
+    """The calibration with the three thresholds of mentions and merging that give the best F1 of incidents, one threshold for all types."""
     model = run.reader(replace(calibration, mention_threshold=min(MENTIONS)))
     texts = [record.text for record in records]
     none = np.zeros(len(run.labels.incident_types), np.float32)
@@ -82,25 +85,27 @@ def fit_merging(run: Run, records: Sequence[Record], calibration: Calibration) -
         part.states.clear()
     mentions = [part.mentions for part in parts]
     same = likenesses(mentions, model)
-    names = list(run.labels.incident_types)
+    names, thresholds_tried = list(run.labels.incident_types), [(a, b) for a in MERGING for b in OF_A_TYPE if b < a or b == 1]
     best, chosen = -1.0, calibration
     for least in MENTIONS:
-        for threshold in MERGING:
-            items: list[tuple[float, bool]] = []
-            total = 0
-            for record, members, known in zip(records, mentions, same, strict=True):
-                kept = [n for n, mention in enumerate(members) if mention.score >= least]
-                pairs = {(a, b): known[kept[a], kept[b]] for b in range(len(kept)) for a in range(b) if (kept[a], kept[b]) in known}
-                groups = clusters(len(kept), pairs, threshold)
-                found = _asked([_bare(happening([members[kept[n]] for n in group]), names) for group in groups], record)
-                judged = _hits([record.incidents], [found], _incident_items, _same_incident)
-                total += sum(count for count, _ in judged.values())
-                items += [item for _, judged_items in judged.values() for item in judged_items]
-            f1 = best_f1(total, items)
+        kept = [_kept(members, known, least) for members, known in zip(mentions, same, strict=True)]
+        for threshold, of_a_type in thresholds_tried:
+            found = [[_bare(one, names) for one in happenings(*some, threshold, of_a_type)] for some in kept]
+            asked = [_asked(incidents, record) for incidents, record in zip(found, records, strict=True)]
+            judged = _hits([record.incidents for record in records], asked, _incident_items, _same_incident)
+            f1 = best_f1(sum(n for n, _ in judged.values()), [item for _, items in judged.values() for item in items])
             if f1 > best:
-                best, chosen = f1, replace(calibration, mention_threshold=least, merge_threshold=threshold)
-    log.info("mentions from %.2f, merged from %.2f: incidents F1 %.4f", chosen.mention_threshold, chosen.merge_threshold, best)
+                best = f1
+                chosen = replace(calibration, mention_threshold=least, merge_threshold=threshold, same_type_threshold=of_a_type)
+    log.info("%s: incidents F1 %.4f", [chosen.mention_threshold, chosen.merge_threshold, chosen.same_type_threshold], best)
     return chosen
+
+
+def _kept(mentions: Sequence[Mention], same: Likeness, least: float) -> tuple[list[Mention], Likeness]:
+    """The mentions that are at least so probable, and their likenesses."""
+    kept = [n for n, mention in enumerate(mentions) if mention.score >= least]
+    pairs = {(a, b): same[kept[a], kept[b]] for b in range(len(kept)) for a in range(b) if (kept[a], kept[b]) in same}
+    return [mentions[n] for n in kept], pairs
 
 
 def _asked(incidents: Iterable[Incident], record: Record) -> list[Incident]:
@@ -187,12 +192,10 @@ def _same_incident(a: Item, b: Item) -> bool:
     return a[0] == b[0] and any(_overlap(x, y) > 0 for x in a[2].all_mentions for y in b[2].all_mentions)
 
 
-def _same_participant(a: Item, b: Item) -> bool:
-    return a[0] == b[0] and a[2].type == b[2].type and any(_half(x, y) for x in _spans(a[3]) for y in _spans(b[3]))
-
-
-def _spans(one: Span) -> tuple[Span, ...]:
-    return (one, *(one.mentions if isinstance(one, Participant) else ()))
+def _same_participant(gold: Item, found: Item) -> bool:
+    """Whether a found participant's span shares half with any mention of a gold one."""
+    spans = (gold[3], *(gold[3].mentions if isinstance(gold[3], Participant) else ()))
+    return gold[0] == found[0] and gold[2].type == found[2].type and any(_half(span, found[3]) for span in spans)
 
 
 def _half(a: Span, b: Span) -> bool:
@@ -217,7 +220,7 @@ def _hits(
         for item in free:
             counts[item[0]] += 1
         for item in sorted(items(found_incidents), key=lambda item: -item[1]):
-            match = next((other for other in free if same(item, other)), None)
+            match = next((other for other in free if same(other, item)), None)
             if match is not None:
                 free.remove(match)
             judged[item[0]].append((item[1], match is not None))

@@ -1,7 +1,9 @@
 """Which gold and which predicted items are the same: what can be judged at all, how alike two items are, and the best one-to-one matching.
 
-`same_incident` and `same_participant` match by happening: any mention of the one against any mention of the other. `same_trigger` and
-`same_span` look at the one labelled span alone. Where nobody asked for mentions, the two are the same.
+`same_incident` and `same_participant` match by happening: any mention of the one incident against any mention of the other, the span of a
+predicted participant against any mention of the gold one. (Were the mentions of a prediction to count there too, one that gathers
+everything that might be the actor would match best.) `same_trigger` and `same_span` look at the one labelled span alone. Where nobody
+asked for mentions, the two are the same.
 """
 
 from __future__ import annotations
@@ -96,10 +98,9 @@ def items(incidents: Sequence[Incident]) -> list[Item]:
     return [Item(incident.type, participant) for incident in incidents for participant in incident.participants]
 
 
-def same_participant(a: Item, b: Item) -> float:
-    """How well two participants match by any mention: 0 for not at all, else the part of the longer span shared, at least half."""
-    sides = ((p.participant, *p.participant.mentions) for p in (a, b))
-    return _filling(a, b, best_overlap(*sides))
+def same_participant(gold: Item, predicted: Item) -> float:
+    """How well a predicted span matches any mention of a gold one: 0 or the part of the longer span shared, at least half."""
+    return _filling(gold, predicted, best_overlap((gold.participant, *gold.participant.mentions), (predicted.participant,)))
 
 
 def same_span(a: Item, b: Item) -> float:

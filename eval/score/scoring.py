@@ -5,8 +5,8 @@ Both files are JSONL records, of any system. What is counted, over all passages,
 - types: the set of incident types of a passage (from `passage_types`, where a system that finds no incidents gives it); micro and macro F1.
 - incidents, by happening: one to one, same type, any mention of the one overlapping any mention of the other; a happening predicted twice
   is one hit and one error. Likewise "incident count error": how far the number of incidents of a text is off, on average.
-- participants by role: one to one over the passage, same incident type and role, any mention of the one sharing at least half of the longer
-  span with any mention of the other. `actors` are the label set's actor roles together. An actor of two incidents is two participants.
+- participants by role: one to one over the passage, same incident type and role, the predicted span and any mention of the gold one sharing
+  at least half of the longer. `actors` are the label set's actor roles together. An actor of two incidents is two participants.
 - sectors on matched actors, statuses on matched incidents, and the share of incident-free passages that are kept free.
 - merging, end to end: whether the mentions of one happening are one incident (eval.score.coreference), where gold tells mentions.
 - the same by the one labelled span ("one trigger", "one mention"): the trigger for an incident, its one span for a participant; exact

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from eval.score.counts import Counts, add, mean
@@ -62,3 +64,16 @@ def figures(labels):
 )
 def test_each_figure_is_divided_by_what_it_is_about(figures, name, value):
     assert figures[name] == (None if value is None else pytest.approx(value))
+
+
+def test_a_predicted_participant_is_its_span_and_a_gold_one_any_of_its_mentions(labels):
+    """What a prediction gathers as further mentions cannot make it right."""
+    actor, elsewhere = place(10, "target"), Span(40, 43, "xxx")
+    gold = replace(actor, mentions=(elsewhere,))
+
+    def hits(ours, theirs):
+        a, b = (Record("a", "x" * 60, (incident("protest", 0, "actual", one),)) for one in (ours, theirs))
+        return tally(a, b, labels)["actors/any"].hits
+
+    assert hits(gold, replace(actor, start=40, end=43)) == 1
+    assert hits(replace(actor, mentions=()), Participant(40, 43, "xxx", "target", None, None, (Span(10, 13, "xxx"),))) == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from waqia.model.merge import BACK, PAIR_FEATURES, Mention, clusters, decide, pair_features, stem
+from waqia.model.merge import BACK, PAIR_FEATURES, Mention, clusters, decide, join_types, pair_features, stem
 from waqia.model.pipeline import happening
 from waqia.model.windows import WordRange
 
@@ -89,3 +89,17 @@ def test_of_types_that_all_mentions_hold_equally_likely_the_first_is_taken_with_
 def test_a_happening_tells_its_type_and_probability():
     one = happening([mention(0, 0.5, [0.6, 0.4]), mention(20, 0.9, [0.3, 0.7])])
     assert (one.type, one.score, [m.start for m in one.mentions]) == (1, pytest.approx(0.63), [20, 0])
+
+
+def test_happenings_of_one_type_are_joined_at_a_lower_likeness_the_likest_first():
+    same = {(0, 1): 0.3, (0, 2): 0.4, (1, 2): 0.1}
+    # 0 and 2 first; then 1 is like them by the mean of 0.3 and 0.1
+    assert join_types([[0], [1], [2]], [5, 5, 5], same, 0.25) == [[0, 2], [1]]
+    assert join_types([[0], [1], [2]], [5, 5, 5], same, 0.2) == [[0, 2, 1]]
+    assert join_types([[0], [1], [2]], [5, 5, 7], same, 0.2) == [[0, 1], [2]]
+    assert join_types([[0], [1], [2]], [5, 5, 5], same, 0.41) == [[0], [1], [2]]
+
+
+def test_happenings_of_which_no_pair_is_known_are_not_joined():
+    assert join_types([[0], [1]], [5, 5], {}, 0.1) == [[0], [1]]
+    assert join_types([], [], {}, 0.1) == []

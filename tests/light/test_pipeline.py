@@ -13,7 +13,6 @@ from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
 from waqia.model.tensors import Encoded, Participants
 from waqia.model.windows import WindowSettings
-from waqia.schema import Participant, Span
 
 WORD = "قصف"
 WIDE = WindowSettings(64, 8)
@@ -98,13 +97,13 @@ def test_every_window_of_an_incident_is_asked_for_itself(read):
     assert sum(len(words) for words in fake.asked) == 6
 
 
-def test_the_mean_of_the_logits_of_all_mentions_asked_decides_participants(read):
+def test_the_surest_of_the_mentions_asked_decides_whether_a_span_is_a_participant(read):
     text = f"{WORD} حلب {WORD} حمص"
-    roles = {0: {(1, 1, 3): 3.0, (3, 3, 3): 3.0}, 2: {(1, 1, 3): -1.0, (3, 3, 3): -4.0}}  # means 1 and -0.5
+    roles = {0: {(1, 1, 3): 3.0, (3, 3, 3): -0.5}, 2: {(1, 1, 3): -1.0, (3, 3, 3): -4.0}}
     (reading,), _ = read(text, logits=[15, 14], roles=roles)
     ((place,),) = (incident.participants for incident in reading.incidents)
     assert (place.text, place.role, place.sector) == ("حلب", "place", None)
-    assert place.score == pytest.approx(1 / (1 + np.exp(-1.0)), abs=1e-6)
+    assert place.score == pytest.approx(1 / (1 + np.exp(-3.0)), abs=1e-6)
 
 
 def test_the_mean_of_the_logits_of_all_mentions_asked_decides_the_status(read, labels):
@@ -175,32 +174,3 @@ def test_pairs_are_asked_in_passes_of_at_most_so_many(read, monkeypatch):
 def test_a_mention_is_compared_with_the_64_before_it(read):
     _, fake = read(" ".join([WORD] * 70), logits=range(90, 20, -1), windows=WindowSettings(128, 0))
     assert fake.pairs == [64 * 65 / 2 + 5 * 64]
-
-
-def participant(start, text, score, role="place"):
-    return Participant(start, start + len(text), text, role, None, score)
-
-
-def told_once(*participants):
-    return [(p.start, p.score, [span.start for span in p.mentions]) for p in pipeline._told_once(participants)]
-
-
-def test_of_participants_that_overlap_in_a_role_the_most_probable_stays():
-    assert told_once(participant(0, "مدينة حلب", 0.6), participant(6, "حلب", 0.9)) == [(6, 0.9, [])]
-    assert told_once(participant(0, "حلب", 0.6), participant(3, "حمص", 0.9)) == [(3, 0.9, []), (0, 0.6, [])]  # side by side
-
-
-def test_a_participant_that_reads_the_same_elsewhere_is_a_further_mention():
-    assert told_once(participant(0, "حلب", 0.6), participant(20, "حلب", 0.9), participant(40, "حلب", 0.5)) == [(20, 0.9, [0, 40])]
-    assert told_once(participant(0, "حلب", 0.9), participant(20, "حلب", 0.9)) == [(0, 0.9, [20])]  # of equals the first
-    # one that overlaps a mention already told is none
-    assert told_once(participant(0, "حلب", 0.9), participant(20, "حلب", 0.8), participant(20, "حلب", 0.7)) == [(0, 0.9, [20])]
-
-
-def test_the_same_words_in_another_role_are_another_participant():
-    assert told_once(participant(0, "حلب", 0.9), participant(0, "حلب", 0.8, "target")) == [(0, 0.9, []), (0, 0.8, [])]
-
-
-def test_spans_that_only_touch_do_not_overlap():
-    assert not pipeline._overlap(Span(0, 3, "حلب"), Span(3, 6, "حمص"))
-    assert pipeline._overlap(Span(0, 4, "حلب "), Span(3, 6, " حم"))

@@ -181,7 +181,7 @@ def merging(labels, monkeypatch, records, mentions, same):
     run = SimpleNamespace(labels=labels, reader=asked.append)
     result = calibrate.fit_merging(run, records, Calibration.plain(labels))
     assert [one.mention_threshold for one in asked] == [0.2]
-    return result.mention_threshold, result.merge_threshold
+    return result.mention_threshold, result.merge_threshold, result.same_type_threshold
 
 
 def test_merging_is_fitted_with_the_mentions_that_are_kept(labels, monkeypatch):
@@ -195,7 +195,7 @@ def test_merging_is_fitted_with_the_mentions_that_are_kept(labels, monkeypatch):
         mention(14, 0.9, {shelling: 1}, len(names)),
     ]
     same = {(0, 1): 1.0, (0, 2): 0.45, (1, 2): 1.0}
-    assert merging(labels, monkeypatch, [Record("a", TEXT, gold)], [found], [same]) == (0.3, 0.5)
+    assert merging(labels, monkeypatch, [Record("a", TEXT, gold)], [found], [same]) == (0.3, 0.5, 1.0)
 
 
 def test_merging_is_fitted_without_the_types_that_nobody_asked_for(labels, monkeypatch):
@@ -205,4 +205,4 @@ def test_merging_is_fitted_without_the_types_that_nobody_asked_for(labels, monke
     apart = [mention(0, 0.9, {shelling: 1}, len(names)), mention(14, 0.8, {shelling: 1}, len(names))]
     unasked = [mention(3 * n, 0.95, {protest: 1}, len(names)) for n in range(5)]
     same = [{(0, 1): 0.55}, {(a, b): 0.55 for b in range(5) for a in range(b)}]
-    assert merging(labels, monkeypatch, records, [apart, unasked], same) == (0.2, 0.6)
+    assert merging(labels, monkeypatch, records, [apart, unasked], same) == (0.2, 0.6, 1.0)

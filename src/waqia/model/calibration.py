@@ -25,6 +25,7 @@ class Calibration:
     reports: float  # least probability that the text reports the likeliest type found, see decode.borne_out
     trigger_thresholds: Mapping[str, float]  # of an incident, by its type
     role_thresholds: Mapping[str, float]  # of a participant, by its role
+    same_type_threshold: float = 1.0  # the same as merge_threshold for happenings that have come out as one type; 1 joins none
 
     @classmethod
     def plain(cls, labels: LabelSet, threshold: float = 0.5) -> Calibration:

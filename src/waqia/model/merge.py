@@ -66,6 +66,25 @@ def clusters(count: int, same: dict[tuple[int, int], float], threshold: float) -
     return found
 
 
+def join_types(
+    groups: Sequence[Sequence[int]], types: Sequence[int], same: dict[tuple[int, int], float], threshold: float
+) -> list[list[int]]:
+    """Clusters of one type that are alike on average, the likest two first, become one; clusters in the order of their first mention."""
+    joined = [(list(group), type_) for group, type_ in zip(groups, types, strict=True)]
+    while True:
+        pairs = [(a, b) for b in range(len(joined)) for a in range(b) if joined[a][1] == joined[b][1]]
+        likeness, a, b = max(((_mean_likeness(joined[a][0], joined[b][0], same), -a, -b) for a, b in pairs), default=(0.0, 0, 0))
+        if not pairs or likeness < threshold:
+            return [group for group, _ in joined]
+        joined[-a][0].extend(joined[-b][0])
+        del joined[-b]
+
+
+def _mean_likeness(a: Sequence[int], b: Sequence[int], same: dict[tuple[int, int], float]) -> float:
+    known = [same[pair] for x in a for y in b if (pair := (min(x, y), max(x, y))) in same]
+    return sum(known) / len(known) if known else 0.0
+
+
 def decide(mentions: Sequence[Mention]) -> tuple[int, float]:
     """Type and probability of one happening from all its mentions: each weighs as much as it is probable."""
     weights = np.array([mention.score for mention in mentions])

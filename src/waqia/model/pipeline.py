@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration
 from waqia.model.decode import borne_out, pick_mentions, pick_participants, sigmoid, softmax
-from waqia.model.merge import BACK, Mention, clusters, decide, pair_features, stem
+from waqia.model.gather import told_once
+from waqia.model.merge import BACK, Mention, clusters, decide, join_types, pair_features, stem
 from waqia.model.tensors import Backend, Encoded, Floats, Pairs, Participants, Triggers, batch
 from waqia.model.windows import Window, WindowSettings, WordRange, split
 from waqia.schema import Incident, Participant, Reading, Span
@@ -98,11 +99,18 @@ def encode(parts: Sequence[Part], texts: Sequence[str], model: Model) -> None:
 
 def merge(mentions: Sequence[Sequence[Mention]], model: Model) -> list[list[Happening]]:
     """The happenings of each text from its mentions in text order."""
-    found = []
-    for members, same in zip(mentions, likenesses(mentions, model), strict=True):
-        groups = clusters(len(members), same, model.calibration.merge_threshold)
-        found.append([happening([members[place] for place in group]) for group in groups])
-    return found
+    calibration = model.calibration
+    return [
+        happenings(members, same, calibration.merge_threshold, calibration.same_type_threshold)
+        for members, same in zip(mentions, likenesses(mentions, model), strict=True)
+    ]
+
+
+def happenings(members: Sequence[Mention], same: dict[tuple[int, int], float], threshold: float, of_a_type: float) -> list[Happening]:
+    """The happenings of one text: mentions by their likeness first, then what has come out as one type by that type's lower threshold."""
+    groups = clusters(len(members), same, threshold)
+    types = [decide([members[place] for place in group])[0] for group in groups]
+    return [happening([members[place] for place in group]) for group in join_types(groups, types, same, of_a_type)]
 
 
 def likenesses(mentions: Sequence[Sequence[Mention]], model: Model) -> list[dict[tuple[int, int], float]]:
@@ -237,40 +245,21 @@ def _incident(one: Happening, said: Sequence[tuple[Mention, Participants]], part
     trigger, *others = (Span(mention.start, mention.end, mention.text) for mention in one.mentions)
     mentions = tuple(sorted(others, key=lambda span: span.start))
     order = {name: place for place, name in enumerate(labels.roles)}
-    participants = tuple(sorted(_told_once(found), key=lambda p: (order[p.role], p.start)))
+    participants = tuple(sorted(told_once(found), key=lambda p: (order[p.role], p.start)))
     return Incident(list(labels.incident_types)[one.type], status, trigger, participants, one.score, mentions)
 
 
 def _participants(window: Window, said: Sequence[Participants], text: str, model: Model) -> Iterator[Participant]:
-    """Participants of an incident in one window: its mentions there are asked together, the mean of their logits decides."""
+    """Participants of an incident in one window: what the surest of its mentions there says of a span; their mean decides the sector."""
     labels, calibration = model.labels, model.calibration
     roles, sectors = list(labels.roles), list(labels.sectors)
     thresholds = np.array([calibration.role_thresholds[name] for name in roles], np.float32)
-    role_logits = np.mean([one.role_logits for one in said], 0)
+    role_logits = np.max([one.role_logits for one in said], 0)
     sector_logits = np.mean([one.sector_logits for one in said], 0)
     for role, words, score in pick_participants(role_logits, thresholds, calibration.role_temperature):
         span = _span(window, words, text)
         sector = sectors[int(sector_logits[slice(*words)].mean(0).argmax())] if labels.roles[roles[role]].sector else None
         yield Participant(span.start, span.end, span.text, roles[role], sector, score)
-
-
-def _told_once(found: Iterable[Participant]) -> list[Participant]:
-    """Participants of an incident without doubles: of those of a role that overlap or read the same the most probable one stays.
-
-    The others that read the same elsewhere are its further mentions.
-    """
-    kept: list[Participant] = []
-    for one in sorted(found, key=lambda p: (-(p.score or 0.0), p.start)):
-        place = next((n for n, p in enumerate(kept) if p.role == one.role and (_overlap(p, one) or p.text == one.text)), None)
-        if place is None:
-            kept.append(one)
-        elif not any(_overlap(span, one) for span in (kept[place], *kept[place].mentions)):
-            kept[place] = replace(kept[place], mentions=(*kept[place].mentions, Span(one.start, one.end, one.text)))
-    return kept
-
-
-def _overlap(a: Span, b: Span) -> bool:
-    return a.start < b.end and b.start < a.end
 
 
 def _span(window: Window, words: WordRange, text: str) -> Span:

@@ -1,0 +1,72 @@
+"""Gathering: what all mentions of an incident say of its participants, each participant told once with its further mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from waqia.model.merge import stem
+from waqia.schema import Participant, Span
+
+SIDE_BY_SIDE = 20  # code points at most between two participants of a role that are named together: «و», a comma, a title
+
+
+def told_once(found: Iterable[Participant]) -> list[Participant]:
+    """Participants of one incident without doubles, the most probable one of each role first.
+
+    What a role names side by side («مدني وطفل») are several participants. What it names elsewhere is mostly the same again in other words
+    («قوات النظام … الجيش»), so it becomes further mentions of those named with the most certainty; only spans that overlap are dropped.
+    """
+    by_role: dict[str, list[Participant]] = {}
+    for one in found:
+        by_role.setdefault(one.role, []).append(one)
+    return [one for mine in by_role.values() for one in _role_once(mine)]
+
+
+def _role_once(found: Sequence[Participant]) -> list[Participant]:
+    first, *others = sorted((sorted(group, key=_certain) for group in _side_by_side(found)), key=lambda group: _certain(group[0]))
+    kept: list[Participant] = []
+    for one in first:
+        same = next((place for place, other in enumerate(kept) if other.text == one.text), None)
+        if same is None and not any(_touch(one, other) for other in kept):
+            kept.append(one)
+        elif same is not None:
+            _tell_again(kept, same, one)
+    for one in (one for group in others for one in group):
+        _tell_again(kept, _most_like(one, kept), one)
+    return kept
+
+
+def _side_by_side(found: Sequence[Participant]) -> list[list[Participant]]:
+    """The participants of a role in groups that are named together."""
+    groups: list[list[Participant]] = []
+    for one in sorted(found, key=lambda p: (p.start, p.end)):
+        if groups and one.start - max(other.end for other in groups[-1]) <= SIDE_BY_SIDE:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _most_like(one: Participant, kept: Sequence[Participant]) -> int:
+    """The place of the one that shares a word's stem, else of one of the same sector, else of the most probable one."""
+    words = _stems(one)
+    likeness = [(any(words & _stems(span) for span in (p, *p.mentions)), p.sector == one.sector, -place) for place, p in enumerate(kept)]
+    return -max(likeness)[2]
+
+
+def _tell_again(kept: list[Participant], place: int, one: Participant) -> None:
+    if not any(_touch(span, one) for other in kept for span in (other, *other.mentions)):
+        kept[place] = replace(kept[place], mentions=(*kept[place].mentions, Span(one.start, one.end, one.text)))
+
+
+def _stems(span: Span) -> set[str]:
+    return {stem(word) for word in span.text.split()}
+
+
+def _certain(one: Participant) -> tuple[float, int]:
+    return -(one.score or 0.0), one.start
+
+
+def _touch(a: Span, b: Span) -> bool:
+    return a.start < b.end and b.start < a.end

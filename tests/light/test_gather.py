@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from waqia.model.gather import SIDE_BY_SIDE, told_once
+from waqia.schema import Participant
+
+
+def participant(start, text, score, role="target", sector=None):
+    return Participant(start, start + len(text), text, role, sector, score)
+
+
+def once(*participants):
+    return [(p.start, p.score, [span.start for span in p.mentions]) for p in told_once(participants)]
+
+
+def test_of_participants_that_overlap_in_a_role_the_most_probable_stays():
+    assert once(participant(0, "مدينة حلب", 0.6), participant(6, "حلب", 0.9)) == [(6, 0.9, [])]
+    assert once(participant(0, "حلب", 0.6), participant(3, "حمص", 0.9)) == [(3, 0.9, []), (0, 0.6, [])]  # they only touch
+
+
+def test_participants_named_side_by_side_are_several():
+    # «مدني» ends at 4: the next begins 20 code points on, or 21
+    assert SIDE_BY_SIDE == 20
+    assert once(participant(0, "مدني", 0.9), participant(24, "طفل", 0.5)) == [(0, 0.9, []), (24, 0.5, [])]
+    assert once(participant(0, "مدني", 0.9), participant(25, "طفل", 0.5)) == [(0, 0.9, [25])]
+
+
+def test_a_long_list_is_one_list_however_far_its_ends_lie_apart():
+    assert [p[0] for p in once(*(participant(15 * n, "مدني" + str(n), 0.9 - n / 10) for n in range(5)))] == [0, 15, 30, 45, 60]
+
+
+def test_what_a_role_names_elsewhere_is_the_same_again():
+    assert once(participant(0, "قوات النظام", 0.6), participant(100, "الجيش", 0.9)) == [(100, 0.9, [0])]
+
+
+def test_told_again_it_is_the_one_that_shares_a_word_else_one_of_its_sector_else_the_most_probable():
+    pair = participant(0, "مدني", 0.8, sector="CVL"), participant(10, "جندي", 0.9, sector="MIL")
+    assert once(*pair, participant(100, "المدني القتيل", 0.5, sector="MIL")) == [(10, 0.9, []), (0, 0.8, [100])]
+    assert once(*pair, participant(100, "طفل", 0.5, sector="CVL")) == [(10, 0.9, []), (0, 0.8, [100])]
+    assert once(*pair, participant(100, "رجل", 0.5, sector="GOV")) == [(10, 0.9, [100]), (0, 0.8, [])]
+
+
+def test_a_participant_that_reads_the_same_side_by_side_is_a_further_mention():
+    assert once(participant(0, "حلب", 0.6), participant(20, "حلب", 0.9), participant(40, "حلب", 0.5)) == [(20, 0.9, [0, 40])]
+    assert once(participant(0, "حلب", 0.9), participant(20, "حلب", 0.9)) == [(0, 0.9, [20])]  # of equals the first
+
+
+def test_a_span_that_overlaps_a_mention_already_told_is_dropped():
+    assert once(participant(0, "حلب", 0.9), participant(90, "حلب", 0.8), participant(90, "حلب", 0.7)) == [(0, 0.9, [90])]
+
+
+def test_the_same_words_in_another_role_are_another_participant():
+    assert once(participant(0, "حلب", 0.9), participant(0, "حلب", 0.8, "place")) == [(0, 0.9, []), (0, 0.8, [])]
+
+
+def test_no_participant_is_none():
+    assert told_once([]) == []
