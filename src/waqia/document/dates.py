@@ -300,6 +300,7 @@ def _counts_days(last: Item, following: Item) -> bool:
 
 def _gather_unit(parts: _Parts, item: Item, last: Item, rest: list[Item]) -> None:
     unit = str(item.value)
+    parts.relative = parts.relative or (item.cut == "ب" and item.count == 2)  # «قبل الهجوم بيومين»
     following = rest[0] if rest else Item("", "")
     if unit == "day" and item.definite and item.count == 1 and str(last.value).removeprefix("و") not in _FRACTIONS:
         if following.kind != "ordinal" and not (following.kind == "mod" and following.value not in ("now", "past", "next")):
@@ -385,7 +386,8 @@ def _range(first: _Parts, last: _Parts, text: _Text) -> DateInterval:
     for part in (first, last):
         if not part.days and part.numbers and (last.months or last.units.get("month") is not None or first.months):
             part.days = [part.numbers[0]]
-    if not first.months and (first.days or not first.names_day):
+    longer = bool(first.units) or first.year is not None or first.season is not None  # «من مطلع العام إلى نهاية آذار»
+    if not first.months and (first.days or not (first.names_day or longer)):
         first.months = first.months or last.months[:1]
         first.units = first.units or last.units
     if last.days and not last.months:
@@ -410,7 +412,7 @@ def _range(first: _Parts, last: _Parts, text: _Text) -> DateInterval:
     if text.future and first.weekdays and last.weekdays:
         opening = _simple(first, text).start
         return DateInterval(opening, end.end + timedelta(7 * (end.end < opening)), "span", end.anchored)
-    before_end = first.year is None and not first.dates and first.offset is None
+    before_end = first.year is None and not first.dates and first.offset is None and not first.units  # units count from the text's day
     opening = _simple(first, replace(text, anchor=end.end if before_end else text.anchor, future=False)).start
     return DateInterval(opening, end.end, "span", end.anchored)
 
@@ -437,8 +439,10 @@ def _simple(parts: _Parts, text: _Text) -> DateInterval:
     day_of = _day(parts, text) if parts.names_day else None
     if day_of is not None:
         return DateInterval(day_of, day_of, grain, "absolute" if parts.dates or (parts.days and parts.year) else "text date")
-    if parts.the_night and parts.mod == "past":
-        return DateInterval(text.day - timedelta(1), text.day, "part", "text date")
+    nights = {"past": 1, "before_last": 2}.get(parts.mod, 0)
+    if parts.the_night and nights:
+        night = text.day - timedelta(nights)
+        return DateInterval(night, night + timedelta(1), "part", "text date")
     longer = _longer(parts, text)
     if longer is not None and parts.earlier and longer.start <= text.day < longer.end:
         return replace(longer, end=text.day)
