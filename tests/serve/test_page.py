@@ -21,6 +21,9 @@ if not (CHROMIUM and DRIVER):
     pytest.skip("chromium and chromedriver are not installed: apt-get install chromium chromium-driver", allow_module_level=True)
 
 HOSTILE = "😀 <img src=x onerror=alert(1)> قصف مدفعي على <script>alert(2)</script>"
+HERE = {"name": "Aleppo", "name_ar": "حلب", "latitude": 36.2, "longitude": 37.15, "exact": True, "inferred": False}
+THERE = {"name": "Ha<lab", "name_ar": "", "latitude": 33.5, "longitude": 36.3, "exact": False, "inferred": True}
+PLACES = [{**at, "span": {"start": 0, "end": 1, "text": "x"}} for at in (HERE, THERE)]
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
     "--disable-sync --disable-dev-shm-usage --host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
@@ -45,7 +48,9 @@ class Told:
         place = next((part for part in ("<img src=x onerror=alert(1)>", "حلب") if part in text), "قصف")
         where = span(text, place)
         participants = (Participant(where.start, where.end, where.text, "place", None, 0.5, (span(text, "قصف"),)),)
-        incident = Incident("shelling", "actual", trigger, participants, 0.9, (mention,), "2026-01-02", 3, None)
+        counts = {"killed": {"min": 3, "max": 3}, "injured": {"min": 20, "max": None}}
+        facts = {"counts": counts, "places": PLACES} if "حلب" in text else None
+        incident = Incident("shelling", "actual", trigger, participants, 0.9, (mention,), "2026-01-02", 3, None, facts)
         return Reading((incident,), {"shelling": 0.9}, 1, False, "incidents/1", "told")
 
     def read_many(self, texts):
@@ -159,8 +164,8 @@ def test_csv_has_a_row_a_span_and_no_formula(browser, told):
         "[{role: 'place', sector: null, start: 5, end: 9, text: 'a\"b'}]}]})"
     ).splitlines()
     assert rows[0].startswith('"incident","type","status"')
-    assert rows[1].endswith("\"'=1+1\"")
-    assert rows[2].endswith('"5","9","a""b"')
+    assert rows[1].endswith("\"'=1+1\",\"\",\"\"")
+    assert rows[2].endswith('"5","9","a""b","",""')
 
 
 def test_a_service_with_a_token_asks_for_it(browser, labels):
@@ -179,3 +184,26 @@ def test_no_incidents_is_said(browser, told):
     read(browser, "سلام")
     assert "لا وقائع" in browser.find_element(By.ID, "cards").text
     assert json.loads(told.ask("GET", "/v1/labels")[2])["token"] is False
+
+
+def test_places_are_points_of_a_map_that_nobody_else_draws(browser, told):
+    open_page(browser, told)
+    read(browser, "قصف مدفعي على حلب")
+    assert browser.find_element(By.ID, "places").is_displayed()
+    circles = browser.find_elements(By.CSS_SELECTOR, "#map circle")
+    points = [[float(circle.get_attribute(name)) for name in ("cx", "cy")] for circle in circles]
+    assert points[0][0] > points[1][0]  # further east
+    assert points[0][1] < points[1][1]  # further north
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#map circle.rough")) == 1
+    assert browser.execute_script("return document.querySelector('#map a').getAttribute('href')") == "#incident-1"
+    words = [text.text for text in browser.find_elements(By.CSS_SELECTOR, "#map a text")]
+    assert [word.strip("\u2068").replace("\u2069", "") for word in words] == ["حلب (1)", "Ha<lab (1)"]
+    card = browser.find_element(By.ID, "incident-1").text
+    assert "36.2, 37.15" in card
+    assert "20+" in card
+
+
+def test_without_places_there_is_no_map(browser, told):
+    open_page(browser, told)
+    read(browser, "قصف مدفعي على إدلب")
+    assert not browser.find_element(By.ID, "places").is_displayed()
