@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     labelling.register(commands)
     serve.add_arguments(commands.add_parser("serve", help="answer over HTTP, with a page to try texts on"))
     for command in (read, many):
-        command.add_argument("--artefact", type=Path, help="artefact folder (default: the model in the package)")
+        command.add_argument("--artefact", type=Path, help="a folder, or org/name[@revision] of the hub (default: the one in the package)")
         command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="what runs the model (default: %(default)s)")
         command.add_argument("--threads", type=int, help="threads that run the model (default: the backend's choice)")
         labelling.add_at_least(command)

@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
     change.add_argument("--from", dest="source_format", choices=convert.FORMATS, help="(default: as the file shows)")
     change.add_argument("--to", dest="target_format", choices=convert.WRITTEN, help="(default: as the ending of OUT says, else records)")
     change.add_argument("--prelabel", action="store_true", help="read the texts of IN and write the readings as pre-annotations")
-    change.add_argument("--artefact", type=Path, help="artefact folder for --prelabel (default: the model in the package)")
+    change.add_argument("--artefact", type=Path, help="artefact for --prelabel, as of `read` (default: the model in the package)")
     add_at_least(change)
     add_fields(change)
     check = commands.add_parser("validate", help="every fault of files of any supported format; exit 3 if there is one")

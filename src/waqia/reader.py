@@ -40,6 +40,7 @@ class Reader:
     def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None, tables: Tables, at_least: AtLeast = None) -> None:
         self._tables = tables
         self._folder, self._backend, self._threads, self._at_least = loaded.folder, backend, threads, at_least
+        self._hub = loaded.hub
         self._digest, self._process, self._opening = loaded.digest, os.getpid(), Lock()
         self._fitted = loaded.calibration
         calibration = self._fitted.at_least(at_least)
@@ -51,6 +52,7 @@ class Reader:
         cls,
         path: str | Path | None = None,
         *,
+        revision: str | None = None,
         backend: str = "onnxruntime",
         threads: int | None = None,
         at_least: AtLeast = None,
@@ -58,7 +60,9 @@ class Reader:
     ) -> Self:
         """Open an artefact with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
 
-        `path` is a folder, or the name of the artefact in the package, "waqia-mini-int8", which is also the default.
+        `path` is a folder, or the name of the artefact in the package, "waqia-mini-int8", which is also the default, or "org/name" on the
+        Hugging Face hub (`pip install waqia[hub]`) where no such folder, nor one named "org", stands here; `revision` is a branch, tag or
+        commit there, as in "org/name@revision".
         `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. `at_least` holds where a call
         gives none of its own (see `read`). `facts` says which facts the readings carry and from which tables, None all of them from the
         tables in the package. ArtefactError names what is missing, changed or of another version, ConfigError a backend that is unknown
@@ -66,7 +70,7 @@ class Reader:
         """
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise ConfigError(f"threads is {threads}, expected 1 to {MOST_THREADS}, or None for the backend's own choice")
-        loaded = artefact.load(artefact.DEFAULT if path is None else path)
+        loaded = artefact.load(artefact.DEFAULT if path is None else path, revision=revision)
         return cls(loaded, backend, threads, (facts or Facts()).open(loaded.labels), at_least)
 
     @property
@@ -168,8 +172,11 @@ class Reader:
         return Reading(label_set=label_set, model=self._model.name, error=f"{type(error).__name__}: {error}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        packaged = self._folder.parent == artefact.PACKAGED  # which another machine may have elsewhere
-        folder = self._folder.name if packaged else self._folder
+        folder: str | Path = self._folder
+        if self._hub is not None:  # what another machine may have elsewhere goes by its name
+            folder = str(self._hub)
+        elif self._folder.parent == artefact.PACKAGED:
+            folder = self._folder.name
         return _reload, (folder, self._backend, self._threads, self._tables, self._at_least, self._digest)
 
 

@@ -30,6 +30,7 @@ from waqia.errors import ArtefactError
 from waqia.labels import LabelSet
 from waqia.model.backends import GRAPHS, open_backend
 from waqia.model.calibration import Calibration
+from waqia.model.hub import HubName, fetch, hub_name
 from waqia.model.probe import ask, compare
 from waqia.model.tensors import Backend
 from waqia.model.windows import WindowSettings
@@ -37,6 +38,7 @@ from waqia.model.windows import WindowSettings
 FORMAT = 2
 MANIFEST = "manifest.json"
 FILES = (*GRAPHS, "tokenizer.json", "labels.json", "settings.json")
+BESIDE = ("README.md", ".gitattributes")  # a repository of the hub has these too; nothing reads them
 PACKAGED = Path(__file__).parents[1] / "artefacts"
 DEFAULT = PACKAGED / "waqia-mini-int8"
 AGAIN = "export the artefact again: python -m train.export RUN ARTEFACT"
@@ -56,6 +58,7 @@ class Artefact:
     graphs: Mapping[str, bytes]
     reads: Mapping[str, Mapping[str, float]]
     digest: str
+    hub: HubName | None = None  # where it came from the Hugging Face hub: the repository and its commit
 
     def open(self, backend: str = "onnxruntime", threads: int | None = None) -> Backend:
         """Open the graphs and read the built-in sentence; ArtefactError where that does not give what the manifest says."""
@@ -67,13 +70,15 @@ class Artefact:
         return opened
 
 
-def load(folder: str | Path = DEFAULT) -> Artefact:
-    """Verify and read an artefact: a folder, or the name of one in the package.
+def load(folder: str | Path = DEFAULT, *, revision: str | None = None) -> Artefact:
+    """Verify and read an artefact: a folder, the name of one in the package, or one on the Hugging Face hub, see `waqia.model.hub`.
 
-    ArtefactError names the file that is missing, changed, extra, or of another format version.
+    `revision` is a branch, tag or commit there. ArtefactError names the file that is missing, changed, extra, or of another format version.
     """
-    folder = Path(folder)
-    if len(folder.parts) == 1 and not os.path.lexists(folder) and (PACKAGED / folder).is_dir():
+    name, folder = hub_name(folder, revision), Path(folder)
+    if name is not None:
+        folder, name = fetch(name, MANIFEST, FILES)
+    elif len(folder.parts) == 1 and not os.path.lexists(folder) and (PACKAGED / folder).is_dir():
         folder = PACKAGED / folder
     folder = folder.absolute()
     manifest = _manifest(folder)
@@ -91,9 +96,8 @@ def load(folder: str | Path = DEFAULT) -> Artefact:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     graphs = {name: held[name] for name in GRAPHS}
-    return Artefact(
-        folder, manifest["model"], tokenizer, labels, windows, calibration, manifest["card"], graphs, manifest["reads"], manifest["sha256"]
-    )
+    card, reads, digest = manifest["card"], manifest["reads"], manifest["sha256"]
+    return Artefact(folder, manifest["model"], tokenizer, labels, windows, calibration, card, graphs, reads, digest, name)
 
 
 def write(
@@ -208,7 +212,7 @@ def _left_over(folder: Path) -> str:
 
 def _verified(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """The files' bytes by name, each hashed once it is in memory: what is verified is what is used."""
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    present = {path.name for path in folder.iterdir()} - {MANIFEST, *BESIDE}
     held = {}
     for name in sorted(present | set(FILES) | set(manifest["files"])):
         if name not in manifest["files"] or name not in FILES:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=default.host, help=f"address to listen on {shown}: this machine only")
     parser.add_argument("--port", type=int, default=default.port, help=f"0 takes any free one {shown}")
     parser.add_argument("--workers", type=int, default=default.workers, help=f"processes, each with a model of its own {shown}")
-    parser.add_argument("--artefact", type=Path, help="artefact folder (default: the model in the package)")
+    parser.add_argument("--artefact", type=Path, help="a folder, or org/name[@revision] of the hub (default: the one in the package)")
     parser.add_argument("--backend", choices=BACKENDS, default=default.backend, help=f"what runs the model {shown}")
     parser.add_argument("--threads", type=int, help="threads that run the model in each worker (default: the cores shared out)")
     parser.add_argument("--token-file", type=Path, help="file with the bearer token to ask for (or WAQIA_TOKEN; default: none)")
