@@ -17,16 +17,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from waqia.errors import RecordError
+from waqia.errors import ConfigError, RecordError
 from waqia.labels import LabelSet
 from waqia.schema import Id, Incident, Participant, Record, Span
 
 CLASSES = ("ASSAULT", "PROTEST")
-NO_ROLE = "NONE"  # the coders gave no role, or could not tell
 
 
 def import_gsr(folder: Path, labels: LabelSet) -> tuple[dict[str, list[Record]], list[str]]:
-    """Records by split, and lines that say what there was, what was left out and why; RecordError where a file is missing."""
+    """Records by split, and lines that say what there was, what was left out and why.
+
+    RecordError where a file is missing, ConfigError where the label set cannot express the gold standard.
+    """
+    _prove(labels)
     counts: Counter[str] = Counter()
     records: dict[str, Record] = {}
     for name in CLASSES:
@@ -39,6 +42,23 @@ def import_gsr(folder: Path, labels: LabelSet) -> tuple[dict[str, list[Record]],
     for record in _unique_ids(list(records.values())):
         splits[split_of(str(record.extra["document"]))].append(record)
     return splits, [f"{count} {what}" for what, count in sorted(counts.items())]
+
+
+def _prove(labels: LabelSet) -> None:
+    missing = [name for name in CLASSES if name not in labels.incident_types]
+    if missing or labels.unknown_sector is None:
+        raise ConfigError(
+            f"label set {labels.name} lacks {', '.join(missing) or 'an unknown_sector, for actors whom the coders gave no role'};"
+            " give one such as configs/labels/plover-gsr.yaml"
+        )
+    doer_and_target(labels)
+
+
+def doer_and_target(labels: LabelSet) -> tuple[str, str]:
+    """The roles of the coders' source and target; ConfigError where the label set does not name two actors."""
+    if len(labels.actors) != 2:
+        raise ConfigError(f"label set {labels.name} has the actors {list(labels.actors)}, expected two, the doer first")
+    return labels.actors[0], labels.actors[1]
 
 
 def document_of(row_id: str) -> str:
@@ -91,7 +111,7 @@ def _record(row: Mapping[str, str], name: str, marks: Sequence[dict[str, Any]], 
     if yes:
         trigger = _agreed(text, [mark["verb"] for mark in marks], f"{name} verb", counts)
         if trigger is not None:
-            incidents = [Incident(name, next(iter(labels.statuses)), trigger, _participants(text, name, marks, labels, counts))]
+            incidents = [Incident(name, labels.default_status, trigger, _participants(text, name, marks, labels, counts))]
     extra = {
         "document": document_of(row["id"]),
         "answers": {name: "yes" if yes else "no"},
@@ -103,7 +123,7 @@ def _record(row: Mapping[str, str], name: str, marks: Sequence[dict[str, Any]], 
 
 def _participants(text: str, name: str, marks: Sequence[dict[str, Any]], labels: LabelSet, counts: Counter[str]) -> tuple[Participant, ...]:
     found = []
-    for role, field in (("initiator", "source"), ("target", "target")):
+    for role, field in zip(doer_and_target(labels), ("source", "target"), strict=True):
         span = _agreed(text, [mark[f"{field}_actor"] for mark in marks], f"{name} {field}", counts)
         if span is not None:
             codes = Counter(_code(mark[f"{field}_role"], labels, counts) for mark in marks if mark[f"{field}_actor"])
@@ -111,14 +131,14 @@ def _participants(text: str, name: str, marks: Sequence[dict[str, Any]], labels:
     return tuple(found)
 
 
-def _code(role: Any, labels: LabelSet, counts: Counter[str]) -> str:
-    """A coder's CAMEO role; the data writes "None" and "UNKNOWN" as text."""
+def _code(role: Any, labels: LabelSet, counts: Counter[str]) -> str | None:
+    """A coder's CAMEO role, the unknown sector where there is none; the data writes "None" and "UNKNOWN" as text."""
     code = role.get("role", "None") if isinstance(role, dict) else role
     if code in {"None", "UNKNOWN", ""}:
-        return NO_ROLE
+        return labels.unknown_sector
     if code not in labels.sectors:
         counts[f"role codes unknown to the label set: {code}"] += 1
-        return NO_ROLE
+        return labels.unknown_sector
     return str(code)
 
 

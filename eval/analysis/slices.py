@@ -3,7 +3,7 @@
 Figures over parts of the gold file, with document-bootstrap intervals:
 
 - of passages, by outlet (`source`), year (`date`), length and number of incidents: F1 of passage types, incidents and actors;
-- of incidents, by how often their type stands in the training files: F1; by whether gold names an initiator: recall, and how many of the
+- of incidents, by how often their type stands in the training files: F1; by whether gold names its doer: recall, and how many of the
   incidents found without one are left without one (the passive «قُتل ثلاثة» hides its agent);
 - of gold actors, by sector, by words between them and their trigger, and by whether a clitic is attached: recall (half of the longer span).
 
@@ -77,15 +77,15 @@ def passage_slices(gold: Record, incidents: int) -> Iterator[tuple[str, str]]:
 
 
 def incident_slices(ours: Sequence[Incident], theirs: Sequence[Incident], doer: str) -> Iterator[tuple[Key, Counts]]:
-    """Recall of incidents with and without a named initiator, and those without that are left so."""
+    """Recall of incidents with and without a named doer, and those without that are left so."""
     matched = match(ours, theirs, same_incident)
     found = {id(a) for a, _ in matched}
     for incident in ours:
         part = "named" if _names(incident, doer) else "hidden"
-        yield ("initiator", part, "incidents recall"), Counts(int(id(incident) in found), 1)
+        yield (doer, part, "incidents recall"), Counts(int(id(incident) in found), 1)
     for a, b in matched:
         if not _names(a, doer):
-            yield ("initiator", "hidden", "left without"), Counts(int(not _names(b, doer)), 1)
+            yield (doer, "hidden", "left without"), Counts(int(not _names(b, doer)), 1)
 
 
 def actor_slices(

@@ -21,11 +21,11 @@ def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet) -
     """A prediction row for every gold record; nothing is learnt from the training records."""
     stems = yaml.safe_load(Path(__file__).with_name("keywords.yaml").read_text("utf-8"))
     patterns = {name: pattern(stems[name]) for name in labels.incident_types if stems.get(name)}
-    status = next(iter(labels.statuses))
-    return [
-        {"id": record.id, "incidents": [Incident(name, status, trigger).to_dict() for name, trigger in spoken(record.text, patterns)]}
-        for record in gold
-    ]
+    rows = []
+    for record in gold:
+        found = [Incident(name, labels.default_status, trigger) for name, trigger in spoken(record.text, patterns)]
+        rows.append({"id": record.id, "incidents": [incident.to_dict() for incident in found]})
+    return rows
 
 
 def pattern(stems: Sequence[str]) -> re.Pattern[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.facts.figures import hit, summary
-from eval.facts.geo import belligerent_family, place_within
+from eval.facts.geo import Meant, belligerent_family, place_within
 from eval.score.counts import Counts
 from waqia.document.actors import ActorTable
 from waqia.document.facts import Told, incident_facts
@@ -24,9 +24,6 @@ from waqia.records import read_rows
 from waqia.schema import Incident, Reading
 
 DAYS = 1  # a date counts as right within so many days
-VIOLENT = tuple(
-    "air_strike shelling armed_attack explosive_device chemical_attack assassination suicide_bombing armed_clash arrest".split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +46,25 @@ def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
     readings = list(reader.read_many((row.text, row.date) for row in rows))
     tallies: list[dict[str, Counts]] = []
     errors: list[dict[str, Any]] = []
+    meant = Meant.of(reader.labels)
     for row, reading in zip(rows, readings, strict=True):
         if reading.error is not None:
             raise RecordError(f"{path}: {row.id}: not read: {reading.error}")
-        tally, wrong = score(row, reading)
+        tally, wrong = score(row, reading, meant)
         tallies.append(tally)
         errors += wrong
     result = {"model": reader.model, **summary(tallies, [row.incident for row in rows], errors)}
     coded = [row for _, row in read_rows(path)]
-    places = place_within(readings, coded, Gazetteer.packaged())
-    belligerents = belligerent_family(readings, coded, ActorTable.packaged(reader.labels))
+    places = place_within(readings, coded, Gazetteer.packaged(), meant)
+    belligerents = belligerent_family(readings, coded, ActorTable.packaged(reader.labels), meant)
     for name, report in (("place", places), ("belligerent", belligerents)):
         result["figures"] |= {f"{name} {key}": {**figure, "of": report["texts"]} for key, figure in report["figures"].items()}
     return result
 
 
-def score(row: Coded, reading: Reading) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
+def score(row: Coded, reading: Reading, meant: Meant) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
     """What is right of one text, and what is wrong with both values; a fact that was not coded is not asked."""
-    main = main_incident(row, reading)
+    main = main_incident(row, reading, meant)
     facts = Told() if main is None else incident_facts(row.text, main, row.date)
     tally: dict[str, Counts] = {}
     errors: list[dict[str, Any]] = []
@@ -91,9 +89,9 @@ def score(row: Coded, reading: Reading) -> tuple[dict[str, Counts], list[dict[st
     return tally, errors
 
 
-def main_incident(row: Coded, reading: Reading) -> Incident | None:
+def main_incident(row: Coded, reading: Reading, meant: Meant) -> Incident | None:
     """The violent incident that tells most of who was hurt and when, the first of equals; any incident where none is violent."""
-    violent = [incident for incident in reading.incidents if incident.type in VIOLENT and incident.status != "unrealised"]
+    violent = [incident for incident in reading.incidents if meant.happened(incident, meant.violent)]
     return max(violent or reading.incidents, key=lambda incident: _tells(row, incident), default=None)
 
 

@@ -1,33 +1,29 @@
 """Places and belligerents of readings against facts that people coded: texts of an incident with coordinates and the side that struck.
 
-Rows are those of an Airwars file: `facts` holds `incident`, `latitude`, `longitude` and `belligerent`. A text without a place or an
-initiator is a miss. Intervals resample coded incidents, since the texts of one incident err together.
+Rows are those of an Airwars file: `facts` holds `incident`, `latitude`, `longitude` and `belligerent`. Which incident types and sectors
+of a label set are meant stands in airwars.yaml. A text without a place or a doer is a miss. Intervals resample coded incidents, since the
+texts of one incident err together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from eval.score.counts import Counts, Tally, add
 from eval.score.intervals import bootstrap
 from waqia.document.actors import Actor, ActorTable, link_actors
 from waqia.document.gazetteer import Entry, Gazetteer
 from waqia.document.places import Place, distance_km, resolve_places, text_place
+from waqia.errors import ConfigError
+from waqia.labels import LabelSet
 from waqia.schema import Incident, Reading
 
 RADII_KM = (25, 161)  # 161 km, a hundred miles, is the usual radius of toponym resolution (Gritta et al. 2018)
-STRIKES = (
-    "air_strike",
-    "shelling",
-    "explosive_device",
-    "chemical_attack",
-    "armed_attack",
-    "armed_clash",
-    "assassination",
-    "suicide_bombing",
-)
 
 _KURDISH = frozenset({"ypg", "sdf", "asayish-sy", "aanes"})
 _REGIME = frozenset(
@@ -60,6 +56,31 @@ PARTNERS: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """What Airwars codes, in the terms of a label set."""
+
+    strikes: frozenset[str]  # incident types of an attack that may hurt civilians
+    violent: frozenset[str]  # and those that the coders also count
+    armed: frozenset[str]  # sectors of who may strike
+    doer: str  # the role of who does it
+    unrealised: str | None  # the status of what did not happen
+
+    @classmethod
+    def of(cls, labels: LabelSet) -> Meant:
+        """The labels of airwars.yaml that a label set has; ConfigError where it has no strikes, armed sectors or actors."""
+        named = yaml.safe_load(Path(__file__).with_name("airwars.yaml").read_text("utf-8"))
+        strikes, violent = (frozenset(named[key]) & labels.incident_types.keys() for key in ("strikes", "violent"))
+        armed = frozenset(named["armed"]) & labels.sectors.keys()
+        if not (strikes and armed and labels.actors):
+            raise ConfigError(f"label set {labels.name} has none of the strikes or armed sectors of eval/facts/airwars.yaml, or no actors")
+        return cls(strikes, violent, armed, labels.actors[0], labels.unrealised_status)
+
+    def happened(self, incident: Incident, types: frozenset[str]) -> bool:
+        """Whether an incident is of one of the types and not said not to have happened."""
+        return incident.type in types and incident.status != self.unrealised
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """One text: what was predicted, whether it is right, and the distance in km where there is one."""
 
@@ -72,7 +93,7 @@ class Judged:
 
 
 def place_within(
-    readings: Sequence[Reading], rows: Sequence[Mapping[str, Any]], gazetteer: Gazetteer, *, resamples: int = 1000
+    readings: Sequence[Reading], rows: Sequence[Mapping[str, Any]], gazetteer: Gazetteer, meant: Meant, *, resamples: int = 1000
 ) -> dict[str, Any]:
     """Share of the texts with coded coordinates whose main place lies within 25 and 161 km of them, with intervals, and every text.
 
@@ -85,7 +106,7 @@ def place_within(
         facts = row["facts"]
         if facts.get("latitude") is None:
             continue
-        place = main_place(row["text"], reading, gazetteer)
+        place = main_place(row["text"], reading, gazetteer, meant)
         guessed = place is None
         place = text_place(row["text"], gazetteer) if guessed else place
         tally, distance = _place_tally(place, (facts["latitude"], facts["longitude"]))
@@ -99,13 +120,13 @@ def place_within(
 
 
 def belligerent_family(
-    readings: Sequence[Reading], rows: Sequence[Mapping[str, Any]], table: ActorTable, *, resamples: int = 1000
+    readings: Sequence[Reading], rows: Sequence[Mapping[str, Any]], table: ActorTable, meant: Meant, *, resamples: int = 1000
 ) -> dict[str, Any]:
-    """Share of the texts with a coded belligerent whose main incident's initiator is of its family, with intervals, and every text.
+    """Share of the texts with a coded belligerent whose main incident's doer is of its family, with intervals, and every text.
 
-    `family` counts a side with its PARTNERS, `side` without; `family_or_named` takes, where the reading has no initiator that the table
+    `family` counts a side with its PARTNERS, `side` without; `family_or_named` takes, where the reading has no doer that the table
     knows, the first armed actor that the text names, as a guess. A row that codes several sides takes any of them; rows with none, or only
-    "Unknown", are left out. `linked` is the share of texts whose main incident has an initiator that the table knows.
+    "Unknown", are left out. `linked` is the share of texts whose main incident has a doer that the table knows.
     """
     tallies, documents, items = [], [], []
     for reading, row in zip(readings, rows, strict=True):
@@ -114,8 +135,8 @@ def belligerent_family(
         family = own.union(*(PARTNERS.get(side, frozenset()) for side in coded))
         if not own:
             continue
-        found = main_initiators(row["text"], reading, table, row.get("date") or row["facts"].get("date"))
-        named = found or _first_armed(row["text"], table)
+        found = main_initiators(row["text"], reading, table, row.get("date") or row["facts"].get("date"), meant)
+        named = found or _first_armed(row["text"], table, meant)
         right, exact = (any(actor.id in wanted for actor in found) for wanted in (family, own))
         guessed = any(actor.id in family for actor in named)
         hits = {"family": right, "family_or_named": guessed, "side": exact, "linked": bool(found)}
@@ -126,7 +147,7 @@ def belligerent_family(
     return _report(tallies, documents, items, resamples)
 
 
-def main_place(text: str, reading: Reading, gazetteer: Gazetteer) -> Place | None:
+def main_place(text: str, reading: Reading, gazetteer: Gazetteer, meant: Meant) -> Place | None:
     """The place of the main incident: of the strikes that happened the most exactly placed, first told; else of any incident."""
     places = resolve_places(text, reading, gazetteer)
     if not places:
@@ -136,28 +157,24 @@ def main_place(text: str, reading: Reading, gazetteer: Gazetteer) -> Place | Non
         (number, position), place = item
         incident = reading.incidents[number]
         vague = place.entry.kind in {"country", "region", "governorate", "rural"}
-        return not _is_strike(incident), vague, place.inferred, incident.trigger.start, position
+        return not meant.happened(incident, meant.strikes), vague, place.inferred, incident.trigger.start, position
 
     return min(places.items(), key=order)[1]
 
 
-def main_initiators(text: str, reading: Reading, table: ActorTable, date: str | None) -> list[Actor]:
+def main_initiators(text: str, reading: Reading, table: ActorTable, date: str | None, meant: Meant) -> list[Actor]:
     """Known initiators of the first strike of the text that has one; else of its first incident that has one."""
     linked = link_actors(text, reading, table, date=date)
     by_incident: dict[int, list[Actor]] = {}
     for (number, position), actor in linked.actors.items():
-        if reading.incidents[number].participants[position].role == "initiator":
+        if reading.incidents[number].participants[position].role == meant.doer:
             by_incident.setdefault(number, []).append(actor)
-    numbers = sorted(by_incident, key=lambda n: (not _is_strike(reading.incidents[n]), reading.incidents[n].trigger.start))
-    return by_incident[numbers[0]] if numbers else []
+    order = {n: (not meant.happened(incident, meant.strikes), incident.trigger.start) for n, incident in enumerate(reading.incidents)}
+    return by_incident[min(by_incident, key=lambda n: order[n])] if by_incident else []
 
 
-def _first_armed(text: str, table: ActorTable) -> list[Actor]:
-    return [actor for actor in table.mentioned(text) if actor.sector in {"MIL", "PRM", "REB"}][:1]
-
-
-def _is_strike(incident: Incident) -> bool:
-    return incident.type in STRIKES and incident.status != "unrealised"
+def _first_armed(text: str, table: ActorTable, meant: Meant) -> list[Actor]:
+    return [actor for actor in table.mentioned(text) if actor.sector in meant.armed][:1]
 
 
 def _place_tally(place: Place | None, at: tuple[float, float]) -> tuple[Tally, float | None]:

@@ -3,7 +3,8 @@
 - swaps: another town, faction or nationality in the same place (eval/meaning.yaml). The incident types found must stay: whose name stands
   in a sentence says nothing of what happened. Counted by pair of names, so that the swap that moves the reading is named.
 - paraphrases: verbs that gold has as triggers of actual incidents, negated («لم تقصف» for «قصفت») or put in the future («ستقصف»); by the
-  guidelines their incidents are then unrealised. Words that may be nouns, and verbs that particles such as «قد» bind, are left alone.
+  guidelines their incidents are then unrealised, so the label set must have such a status. Words that may be nouns, and verbs that
+  particles such as «قد» bind, are left alone.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from eval.perturb.edits import Edit, apply
 from eval.score.counts import Counts, Tally, add
 from eval.score.intervals import bootstrap, paired
 from eval.score.match import judged, match, same_incident
+from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
 
 CLITICS = "(?P<clitics>[وف]?[بلك]?)"
 MARKS = "[\u064b-\u0652]*"  # vowel signs may follow any letter of a verb
-UNREALISED = "unrealised"
 
 Change = Callable[[str, random.Random], Iterator[Edit]]
 
@@ -82,18 +83,26 @@ def moved(pairs: Sequence[set[tuple[str, str]]], before: Sequence[Record], after
     return {"touched": len(touched), "moved": sum(differs for _, differs in touched), "pairs": rows}
 
 
-def negated(record: Record) -> Record | None:
+def negated(record: Record, labels: LabelSet) -> Record | None:
     """The record with «لم» before every actual trigger that is a verb of the list; None where there is none."""
-    return _paraphrased(record, "لم ")
+    return _paraphrased(record, "لم ", labels)
 
 
-def future(record: Record) -> Record | None:
+def future(record: Record, labels: LabelSet) -> Record | None:
     """The record with every actual trigger that is a verb of the list in the future; None where there is none."""
-    return _paraphrased(record, "س")
+    return _paraphrased(record, "س", labels)
 
 
-def _paraphrased(record: Record, before: str) -> Record | None:
-    edits = [(_verb(record.text, incident, before), incident) for incident in record.incidents if incident.status == "actual"]
+def unrealised_status(labels: LabelSet) -> str:
+    """The status of what did not happen; ConfigError where the label set has none."""
+    if labels.unrealised_status is None:
+        raise ConfigError(f"label set {labels.name} has no unrealised_status: what a negated verb should be read as cannot be told")
+    return labels.unrealised_status
+
+
+def _paraphrased(record: Record, before: str, labels: LabelSet) -> Record | None:
+    actual = [incident for incident in record.incidents if incident.status == labels.default_status]
+    edits = [(_verb(record.text, incident, before), incident) for incident in actual]
     found: dict[Edit, set[int]] = {}
     for edit, incident in edits:
         if edit is not None:
@@ -102,15 +111,15 @@ def _paraphrased(record: Record, before: str) -> Record | None:
         return None
     changed = apply(record, sorted(found))
     ids = set().union(*found.values())
-    pairs = zip(record.incidents, changed.incidents, strict=True)
-    return replace(changed, incidents=tuple(_unrealised(now) if id(then) in ids else now for then, now in pairs))
+    pairs, status = zip(record.incidents, changed.incidents, strict=True), unrealised_status(labels)
+    return replace(changed, incidents=tuple(_unrealised(now, status) if id(then) in ids else now for then, now in pairs))
 
 
-def _unrealised(incident: Incident) -> Incident:
+def _unrealised(incident: Incident, status: str) -> Incident:
     """The incident unrealised, its trigger the verb without the particle before it."""
     verb = incident.trigger.text.rpartition(" ")[2]
     trigger = Span(incident.trigger.end - len(verb), incident.trigger.end, verb)
-    return replace(incident, status=UNREALISED, trigger=trigger)
+    return replace(incident, status=status, trigger=trigger)
 
 
 def _verb(text: str, incident: Incident, before: str) -> Edit | None:
@@ -144,7 +153,7 @@ def status_counts(
             [(a, b) for a, b in match(*judged(record, reading, labels), same_incident) if record.incidents.index(a) in touched]
             for record, reading in ((plain, first), (other, then))
         )
-        right = sum(b.status == UNREALISED for _, b in now)
+        right = sum(b.status == unrealised_status(labels) for _, b in now)
         tallies.append(
             {"before": Counts(len(before), len(touched)), "after": Counts(len(now), len(touched)), "right": Counts(right, len(now))}
         )

@@ -36,6 +36,7 @@ from waqia.schema import Record
 FIGURES = ("incidents F1", "actors F1")
 
 Perturbation = Callable[[str, random.Random], Iterator[Edit]]
+Paraphrase = Callable[[Record, LabelSet], Record | None]
 
 _LETTER = re.compile(r"[\u0621-\u063a\u0641-\u064a]")
 _WORD = re.compile(r"[\u0621-\u063a\u0641-\u064a]{4,}")
@@ -207,15 +208,21 @@ def judge(gold: Sequence[Record], reader: Reader, labels: LabelSet) -> dict[str,
         "records": len(gold),
         "plain": {name: plain.figures()[name] for name in FIGURES},
         "changes": changes,
-        "statuses": {change.__name__: paraphrase(gold, said, change, reader, labels) for change in (meaning.negated, meaning.future)},
+        "statuses": {change.__name__: paraphrase(gold, said, change, reader, labels) for change in paraphrases(labels)},
+        "left_out": None if paraphrases(labels) else f"negation and future: label set {labels.name} has no unrealised_status",
     }
 
 
+def paraphrases(labels: LabelSet) -> tuple[Paraphrase, ...]:
+    """The paraphrases that can be judged: none where the label set has no status for what did not happen."""
+    return (meaning.negated, meaning.future) if labels.unrealised_status is not None else ()
+
+
 def paraphrase(
-    gold: Sequence[Record], said: Sequence[Record], change: Callable[[Record], Record | None], reader: Reader, labels: LabelSet
+    gold: Sequence[Record], said: Sequence[Record], change: Paraphrase, reader: Reader, labels: LabelSet
 ) -> dict[str, Any]:
     """What becomes of statuses where a paraphrase applies."""
-    rows = [(record, first, changed) for record, first in zip(gold, said, strict=True) if (changed := change(record)) is not None]
+    rows = [(record, first, changed) for record, first in zip(gold, said, strict=True) if (changed := change(record, labels)) is not None]
     plain, before, other = ([row[n] for row in rows] for n in range(3))
     counts = meaning.status_counts(plain, before, other, read(other, reader), labels)
     return {"what": (change.__doc__ or "").split(";")[0] + ".", **counts}
@@ -242,6 +249,7 @@ def table(result: dict[str, Any]) -> list[str]:
         if moved := row.get("types"):
             lines.append(f"{name}: incident types changed in {moved['moved']} of the {moved['touched']} passages touched")
             lines += [f"  {pair['from']} → {pair['to']}: {pair['moved']} of {pair['passages']}" for pair in moved["pairs"][:5]]
+    lines += [f"left out: {result['left_out']}"] if result["left_out"] else []
     for name, row in result["statuses"].items():
         share = "–" if row["unrealised"] is None else f"{row['unrealised']:.3f}"
         between = "" if row["interval"] is None else f" [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"

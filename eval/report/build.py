@@ -55,15 +55,7 @@ from waqia.schema import Incident, Record, Span
 
 EXAMPLES = 6  # of each kind of error
 LATENCIES = 100  # passages read one at a time
-BESIDE = ("types micro-F1", "types macro-F1", "incidents F1", "actors F1", "place F1", "time F1", "incident-free kept")
 PACKAGES = ("waqia", "numpy", "onnxruntime", "tokenizers", "scikit-learn", "scipy", "matplotlib")
-HEADLINE = (
-    "types micro-F1", "types macro-F1", "incidents F1", "incidents F1 (one trigger)", "incident count error", "incident-free kept",
-    "merging LEA", "merging CoNLL F1", "actors F1", "actors F1 (one mention)", "actors exact F1",
-    *(f"{role} F1{how}" for role in ("initiator", "target", "reporter", "place", "time", "casualties") for how in ("", " (one mention)")),
-    "sectors accuracy", "statuses accuracy", "trigger identification F1", "trigger classification F1", "argument identification F1",
-    "argument classification F1",
-)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -101,8 +93,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_records(args.out / "predictions.jsonl", predicted)
     (args.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
     (args.out / "report.html").write_text(render(report, list(examples(gold, predicted, reader.labels)), reader.labels), "utf-8")
-    (args.out / "model-card.md").write_text(str(card(report)), "utf-8")
+    (args.out / "model-card.md").write_text(str(card(report, reader.labels)), "utf-8")
     print(f"{args.out / 'report.html'}: {report['records']} records, {len(report['errors'])} readings with an error")
+
+
+def headline(labels: LabelSet) -> tuple[str, ...]:
+    """The figures of the first table, in order."""
+    return (
+        "types micro-F1", "types macro-F1", "incidents F1", "incidents F1 (one trigger)", "incident count error", "incident-free kept",
+        "merging LEA", "merging CoNLL F1", "actors F1", "actors F1 (one mention)", "actors exact F1",
+        *(f"{role} F1{how}" for role in labels.roles for how in ("", " (one mention)")),
+        "sectors accuracy", "statuses accuracy", "trigger identification F1", "trigger classification F1", "argument identification F1",
+        "argument classification F1",
+    )  # fmt: skip
+
+
+def beside(labels: LabelSet) -> tuple[str, ...]:
+    """The figures set beside those of simple systems."""
+    roles = (labels.fact_roles[fact] for fact in ("place", "time") if fact in labels.fact_roles)
+    return (
+        "types micro-F1", "types macro-F1", "incidents F1", "actors F1", *(f"{role} F1" for role in roles), "incident-free kept",
+    )  # fmt: skip
 
 
 def analyses(gold: Sequence[Record], predicted: Sequence[Record], labels: LabelSet, train: Sequence[Record]) -> dict[str, Any]:
@@ -176,7 +187,7 @@ def baselines(gold: Sequence[Record], labels: LabelSet, train: Sequence[Record])
             continue  # too few training passages of any type for this system
         said = [parse_record({"text": record.text, **row}, labels, str(record.id)) for record, row in zip(gold, rows, strict=True)]
         figures = score(gold, said, labels).to_dict()["figures"]
-        found[name] = {figure: figures[figure] for figure in BESIDE if figure in figures}
+        found[name] = {figure: figures[figure] for figure in beside(labels) if figure in figures}
     return found
 
 
@@ -265,8 +276,9 @@ def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: Lab
     return environment.get_template("report.html").render(
         palette=Markup(files("waqia.formats").joinpath("palette.css").read_text("utf-8")),  # our own style
         report=report,
-        headline=[name for name in HEADLINE if name in report["figures"]],
-        beside=[name for name in BESIDE if name in report["figures"]],
+        headline=[name for name in headline(labels) if name in report["figures"]],
+        beside=[name for name in beside(labels) if name in report["figures"]],
+        actors=labels.actors,
         types={name: row for name, row in report["types"].items() if row["gold"] or row["predicted"] or row["passage_f1"] is not None},
         plots={name: Markup(plots.svg(figure)) if figure else None for name, figure in drawn.items()},  # our own drawing
         examples=errors,
@@ -275,24 +287,24 @@ def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: Lab
     )
 
 
-def card(report: dict[str, Any]) -> ModelCard:
+def card(report: dict[str, Any], labels: LabelSet) -> ModelCard:
     """A model card in Hugging Face's form, its figures also as metadata."""
     results = [
         EvalResult(
             task_type="token-classification", task_name="event extraction", dataset_type="waqia", metric_type=name, metric_name=name,
             dataset_name=report["data"]["gold"]["name"], metric_value=round(report["figures"][name]["value"], 4),
         )
-        for name in HEADLINE
+        for name in headline(labels)
         if report["figures"].get(name, {}).get("value") is not None
     ]  # fmt: skip
     data = ModelCardData(
         language="ar", license="apache-2.0", library_name="waqia", tags=["arabic", "news", "event-extraction"], model_name=report["model"],
         eval_results=results,
     )  # fmt: skip
-    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{card_text(report)}\n")
+    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{card_text(report, labels)}\n")
 
 
-def card_text(report: dict[str, Any]) -> str:
+def card_text(report: dict[str, Any], labels: LabelSet) -> str:
     """The words of the card."""
     lines = [
         f"# {report['model']}",
@@ -306,7 +318,7 @@ def card_text(report: dict[str, Any]) -> str:
         "| figure | value | interval |",
         "|---|---|---|",
     ]
-    for name in HEADLINE:
+    for name in headline(labels):
         figure = report["figures"].get(name)
         if figure and figure["value"] is not None:
             interval = "–" if not figure["interval"] else f"[{figure['interval'][0]:.3f}, {figure['interval'][1]:.3f}]"

@@ -206,7 +206,7 @@ def _lines(path: str, text: str, reading: Reading, labels: LabelSet) -> Iterator
 
 
 def _incident(number: int, incident: Incident, text: str, labels: LabelSet) -> Iterator[str]:
-    status = "" if incident.status == next(iter(labels.statuses)) else f" [{incident.status} {labels.statuses[incident.status].ar}]"
+    status = "" if incident.status == labels.default_status else f" [{incident.status} {labels.statuses[incident.status].ar}]"
     score = "" if incident.score is None else f" {incident.score:.2f}"
     yield f"{number}. {BOLD}{incident.type}{PLAIN} {labels.incident_types[incident.type].ar}{status}{score}"
     trigger = incident.trigger

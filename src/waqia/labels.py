@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from waqia.errors import LabelSetError
+
+FACTS = ("place", "time", "casualties")  # what is read off a role's spans beside the words themselves
+_OPTIONAL = frozenset({"actors", "default_status", "unrealised_status", "unknown_sector", "fact_roles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ class LabelSet:
     """Every label a record may carry; the order of each mapping is the order of the model's outputs.
 
     `actors` are the roles of those who do it and of those it is done to, the doer first; they may be none. `default_status` is the status
-    of an incident that the text reports as a fact. A file may leave both out: then they are its first two roles with a sector, and its
-    first status.
+    of an incident that the text reports as a fact, `unrealised_status` that of one that did not happen. `unknown_sector` is what an actor
+    gets of whom nobody says more. `fact_roles` says which role tells each of FACTS; a fact without a role is never read.
+
+    A file may leave them out. Then the actors are its first two roles with a sector, the default status its first and the unrealised one
+    its last where it has several, the unknown sector PLOVER's UNK where it has that, and the fact roles those of the facts' own names.
     """
 
     name: str
@@ -56,6 +62,9 @@ class LabelSet:
     sectors: Mapping[str, Label]
     actors: tuple[str, ...]
     default_status: str
+    unrealised_status: str | None
+    unknown_sector: str | None
+    fact_roles: Mapping[str, str]
 
     @classmethod
     def load(cls, path: str | Path) -> LabelSet:
@@ -80,7 +89,7 @@ class LabelSet:
     def from_dict(cls, data: Any, where: str) -> LabelSet:
         """Build a label set from plain data; LabelSetError names `where` and the first key that is missing, unknown or mistyped."""
         required = {"name", "version", "incident_types", "statuses", "roles", "sectors"}
-        fields = _mapping(data, where, required, optional={"actors", "default_status"})
+        fields = _mapping(data, where, required, optional=_OPTIONAL)
         if not isinstance(fields["name"], str) or not isinstance(fields["version"], int):
             raise LabelSetError(f"{where}: name {fields['name']!r} must be text, version {fields['version']!r} a whole number")
         types = _section(IncidentType, fields["incident_types"], f"{where}: incident_types")
@@ -88,10 +97,12 @@ class LabelSet:
         roles = _section(Role, fields["roles"], f"{where}: roles")
         sectors = _section(Label, fields["sectors"], f"{where}: sectors")
         actors = _actors(fields.get("actors"), roles, where)
-        default = fields.get("default_status", next(iter(statuses)))
-        if not isinstance(default, str) or default not in statuses:
-            raise LabelSetError(f"{where}: default_status is {default!r}, expected one of {', '.join(statuses)}")
-        return cls(fields["name"], fields["version"], types, statuses, roles, sectors, actors, default)
+        default = _one_of(fields.get("default_status", next(iter(statuses))), "default_status", statuses, where)
+        others = [name for name in statuses if name != default]
+        unrealised = _none_or_one_of(fields.get("unrealised_status", others[-1] if others else None), "unrealised_status", others, where)
+        unknown = _none_or_one_of(fields.get("unknown_sector", "UNK" if "UNK" in sectors else None), "unknown_sector", sectors, where)
+        facts = _fact_roles(fields.get("fact_roles"), roles, where)
+        return cls(fields["name"], fields["version"], types, statuses, roles, sectors, actors, default, unrealised, unknown, facts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back to an equal label set."""
@@ -119,6 +130,26 @@ def _actors(data: Any, roles: Mapping[str, Role], where: str) -> tuple[str, ...]
     if not isinstance(data, (list, tuple)) or len(set(map(str, data))) < len(data) or not all(name in able for name in data):
         raise LabelSetError(f"{where}: actors is {data!r}, expected a list of roles that carry a sector, the doer first: {', '.join(able)}")
     return tuple(data)
+
+
+def _fact_roles(data: Any, roles: Mapping[str, Role], where: str) -> dict[str, str]:
+    """The role of each fact as given, or the role without a sector that has the fact's name; LabelSetError for an unknown fact or role."""
+    if data is None:
+        return {fact: fact for fact in FACTS if fact in roles and not roles[fact].sector}
+    if not isinstance(data, Mapping) or not set(data) <= set(FACTS):
+        raise LabelSetError(f"{where}: fact_roles is {data!r}, expected a mapping from some of {', '.join(FACTS)} to roles")
+    return {fact: _one_of(role, f"fact_roles: {fact}", roles, where) for fact, role in data.items()}
+
+
+def _one_of(found: Any, what: str, expected: Iterable[str], where: str) -> str:
+    names = list(expected)
+    if not isinstance(found, str) or found not in names:
+        raise LabelSetError(f"{where}: {what} is {found!r}, expected one of {', '.join(names)}")
+    return found
+
+
+def _none_or_one_of(found: Any, what: str, expected: Iterable[str], where: str) -> str | None:
+    return None if found is None else _one_of(found, what, expected, where)
 
 
 def _section(kind: type[_Entry], data: Any, where: str) -> dict[str, _Entry]:

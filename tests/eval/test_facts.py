@@ -12,8 +12,10 @@ import pytest
 
 from eval.facts import airwars, values
 from eval.facts.__main__ import main
+from eval.facts.geo import Meant
 from waqia.document.facts import add_facts
 from waqia.errors import RecordError
+from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Reading, Span
 
 TEXT = "قتل ثلاثة مدنيين وأصيب خمسة في قصف أمس"
@@ -93,15 +95,15 @@ def test_the_command_prints_figures_and_writes_them(tmp_path: Path, capsys: pyte
     assert json.loads((tmp_path / "out.json").read_text("utf-8"))["figures"]["time exact"]["value"] == 1.0
 
 
-def test_coded_text_is_right_within_a_day_and_within_bounds() -> None:
+def test_coded_text_is_right_within_a_day_and_within_bounds(labels: LabelSet) -> None:
     coded = airwars.Coded("a", TEXT, date(2023, 5, 12), "i", date(2023, 5, 10), (2, 3), (1, 4))
-    tally, errors = airwars.score(coded, reading())
+    tally, errors = airwars.score(coded, reading(), Meant.of(labels))
     assert (tally["date within 1 day"].hits, tally["killed within bounds"].hits, tally["injured within bounds"].hits) == (1, 1, 0)
     assert errors == [{"kind": "injured: another", "id": "a", "coded": [1, 4], "read": 5}]
 
 
-def test_a_fact_that_was_not_coded_is_not_asked() -> None:
-    tally, errors = airwars.score(airwars.Coded("a", TEXT, None, "i", date(2023, 5, 10), None, None), reading())
+def test_a_fact_that_was_not_coded_is_not_asked(labels: LabelSet) -> None:
+    tally, errors = airwars.score(airwars.Coded("a", TEXT, None, "i", date(2023, 5, 10), None, None), reading(), Meant.of(labels))
     assert (tally, errors) == ({}, [])
 
 

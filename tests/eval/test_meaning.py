@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from eval.perturb.meaning import future, moved, negated, status_counts, swap, swaps, words
 from eval.perturb.robustness import perturb
 from tests.conftest import span
-from waqia import read_records
+from waqia import ConfigError, read_records
 from waqia.records import parse_record
 from waqia.schema import Record
 
@@ -54,35 +55,35 @@ def actual(labels, text, verb, status="actual"):
 
 
 def test_a_negated_verb_is_an_unrealised_incident(labels):
-    record = negated(actual(labels, "وقَصَفت طائرات البلدة", "وقَصَفت"))
+    record = negated(actual(labels, "وقَصَفت طائرات البلدة", "وقَصَفت"), labels)
     assert record.text == "ولم تقصف طائرات البلدة"
     assert record.incidents[0].status == "unrealised"
     assert record.incidents[0].trigger.text == "تقصف"
 
 
 def test_a_verb_in_the_future_is_an_unrealised_incident(labels):
-    record = future(actual(labels, "قصفت طائرات البلدة", "قصفت"))
+    record = future(actual(labels, "قصفت طائرات البلدة", "قصفت"), labels)
     assert (record.text, record.incidents[0].status) == ("ستقصف طائرات البلدة", "unrealised")
 
 
 def test_a_passive_keeps_the_sign_that_makes_it_one(labels):
     record = actual(labels, "ثم قُتل رئيس البلدية", "قُتل")
-    assert negated(record).text == "ثم لم يُقتل رئيس البلدية"
-    assert future(record).text == "ثم سيُقتل رئيس البلدية"
+    assert negated(record, labels).text == "ثم لم يُقتل رئيس البلدية"
+    assert future(record, labels).text == "ثم سيُقتل رئيس البلدية"
 
 
 def test_a_word_that_may_be_a_noun_is_left_alone(labels):
-    assert negated(actual(labels, "بعد يومين من قصف المدينة", "قصف")) is None
+    assert negated(actual(labels, "بعد يومين من قصف المدينة", "قصف"), labels) is None
 
 
 def test_a_verb_bound_by_a_particle_is_left_alone(labels):
-    assert future(actual(labels, "وكان قد أوقف من كمين", "أوقف")) is None
-    assert future(actual(labels, "العدد كبير: أوقف ثلاثة", "أوقف")).text == "العدد كبير: سيوقف ثلاثة"
+    assert future(actual(labels, "وكان قد أوقف من كمين", "أوقف"), labels) is None
+    assert future(actual(labels, "العدد كبير: أوقف ثلاثة", "أوقف"), labels).text == "العدد كبير: سيوقف ثلاثة"
 
 
 def test_what_is_no_verb_of_the_list_or_not_actual_is_left_alone(labels):
-    assert negated(actual(labels, "قصف عنيف", "عنيف")) is None
-    assert negated(actual(labels, "قصفت البلدة", "قصفت", "alleged")) is None
+    assert negated(actual(labels, "قصف عنيف", "عنيف"), labels) is None
+    assert negated(actual(labels, "قصفت البلدة", "قصفت", "alleged"), labels) is None
 
 
 def test_the_swap_that_moves_a_reading_is_named(labels):
@@ -95,7 +96,7 @@ def test_the_swap_that_moves_a_reading_is_named(labels):
 
 def test_statuses_are_counted_on_the_changed_incidents_that_were_found(labels):
     plain = actual(labels, "قصفت طائرات البلدة", "قصفت")
-    other = negated(plain)
+    other = negated(plain, labels)
     wrong = actual(labels, other.text, "تقصف")
     assert status_counts([plain], [plain], [other], [other], labels) == {
         "incidents": 1, "found_before": 1, "found": 1, "unrealised": 1.0, "interval": [1.0, 1.0],
@@ -105,3 +106,16 @@ def test_statuses_are_counted_on_the_changed_incidents_that_were_found(labels):
     missed = status_counts([plain], [plain], [other], [Record("r", other.text)], labels)
     assert (missed["unrealised"], missed["recall"]["effect"]) == (None, -1.0)
     assert status_counts([], [], [], [], labels)["incidents"] == 0
+
+
+def test_a_label_set_without_a_status_for_what_did_not_happen_is_refused_with_the_reason(labels):
+    record = actual(labels, "قصفت طائرات البلدة", "قصفت")
+    with pytest.raises(ConfigError, match="label set incidents has no unrealised_status"):
+        negated(record, replace(labels, unrealised_status=None))
+
+
+def test_statuses_of_other_names_are_taken_from_the_label_set(labels):
+    other = replace(labels, default_status="alleged", unrealised_status="actual")
+    record = actual(labels, "قصفت طائرات البلدة", "قصفت", "alleged")
+    assert future(record, other).incidents[0].status == "actual"
+    assert future(actual(labels, "قصفت طائرات البلدة", "قصفت"), other) is None

@@ -109,7 +109,7 @@ def test_what_a_text_says_cannot_become_markup(row, labels):
         "model": "<b>m</b>", "label_set": "incidents/1", "records": 1, "documents": 1, "errors": [], "figures": {}, "types": {},
         "mean_average_precision": None, "data": {"gold": {"name": "g", "bytes": 1, "sha256": "0"}, "train": []}, "against": None,
         "probabilities": nothing, "error_classes": {"confusion": {"types": [], "sectors": []}, "triggers": {"counts": {}},
-        "participants": {"counts": {}}}, "slices": {}, "robustness": {"changes": {}, "statuses": {}},
+        "participants": {"counts": {}}}, "slices": {}, "baselines": {}, "robustness": {"changes": {}, "statuses": {}},
         "reach": {"incidents": None, "participants": None, "causes": {}}, "curve": None, "engines": None, "versions": {},
         "speed": dict.fromkeys(("passages_a_second", "words_a_second", "milliseconds_median", "milliseconds_p95"), 1.0),
         "artefact": {"bytes": 1, "manifest": {"files": {}, "card": {"config": {}, "data": {}, "temperatures": {}}}, "settings": {}},

@@ -63,7 +63,8 @@ def test_actor_roles_and_the_default_status_are_named_by_the_label_set(labels, r
 
 def test_a_label_set_written_before_it_named_actors_is_the_same_label_set(labels):
     data = labels.to_dict()
-    del data["actors"], data["default_status"]
+    for key in ("actors", "default_status", "unrealised_status", "unknown_sector", "fact_roles"):
+        del data[key]
     assert LabelSet.from_dict(data, "x") == labels
 
 
@@ -81,3 +82,32 @@ def test_an_actor_that_is_no_role_with_a_sector_is_refused(labels, actors):
 def test_a_default_status_that_is_none_of_the_statuses_is_refused(labels, status):
     with pytest.raises(LabelSetError, match=r"x: default_status is .*expected one of actual, alleged, unrealised"):
         LabelSet.from_dict({**labels.to_dict(), "default_status": status}, "x")
+
+
+def test_a_label_set_says_what_did_not_happen_who_is_unknown_and_which_roles_tell_facts(labels, root):
+    gsr = LabelSet.load(root / "configs/labels/plover-gsr.yaml")
+    assert (labels.unrealised_status, labels.unknown_sector) == ("unrealised", "UNK")
+    assert (gsr.unrealised_status, gsr.unknown_sector, gsr.fact_roles) == (None, "NONE", {})
+    assert labels.fact_roles == {"place": "place", "time": "time", "casualties": "casualties"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("unrealised_status", "actual", "expected one of alleged, unrealised"),
+        ("unknown_sector", "XYZ", "expected one of GOV"),
+        ("fact_roles", {"place": "where"}, "fact_roles: place is 'where', expected one of initiator"),
+        ("fact_roles", {"weather": "place"}, "expected a mapping from some of place, time, casualties"),
+        ("fact_roles", ["place"], "expected a mapping"),
+    ],
+)
+def test_a_property_that_names_no_label_is_refused(labels, key, value, reason):
+    with pytest.raises(LabelSetError, match=reason):
+        LabelSet.from_dict({**labels.to_dict(), key: value}, "x")
+
+
+def test_a_role_with_a_sector_tells_no_fact_by_its_name_alone(labels):
+    data = labels.to_dict()
+    del data["fact_roles"]
+    data["roles"]["place"]["sector"] = True
+    assert LabelSet.from_dict(data, "x").fact_roles == {"time": "time", "casualties": "casualties"}

@@ -21,8 +21,8 @@ _THEIRS = ("id", "text", "entities", "relations", "label", "labels", "Comments",
 
 def label_types(labels: LabelSet) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Label types of spans and of relations, to be imported under Labels of a doccano project."""
-    first = next(iter(labels.statuses))
-    names = [name if status == first else f"{name}:{status}" for name in labels.incident_types for status in labels.statuses]
+    plain = labels.default_status
+    names = [name if status == plain else f"{name}:{status}" for name in labels.incident_types for status in labels.statuses]
     for name, role in labels.roles.items():
         names += [f"{name}:{sector}" for sector in labels.sectors] if role.sector else [name]
     return [{"text": name} for name in names], [{"text": name} for name in (*labels.roles, "mention")]

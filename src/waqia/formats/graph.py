@@ -221,7 +221,7 @@ def _incidents(
         used |= set(joined.participants[node.key])
         yield {
             "type": node.label,
-            "status": node.value or _taken(next(iter(labels.statuses)), "status", where, remarks),
+            "status": node.value or _taken(labels.default_status, "status", where, remarks),
             **({} if node.score is None else {"score": node.score}),
             "trigger": spans[node.key].to_dict(),
             **({"mentions": [spans[key].to_dict() for key in joined.mentions[node.key]]} if asked else {}),
@@ -237,8 +237,8 @@ def _participant(
     node: Node, spans: Mapping[str, Span], joined: _Joined, labels: LabelSet, where: str, remarks: list[Remark]
 ) -> dict[str, Any]:
     sector = node.value
-    if labels.roles[node.label].sector and sector is None and "UNK" in labels.sectors:
-        sector = _taken("UNK", "sector", where, remarks)
+    if labels.roles[node.label].sector and sector is None and labels.unknown_sector is not None:
+        sector = _taken(labels.unknown_sector, "sector", where, remarks)
     others = [spans[key].to_dict() for key in joined.mentions[node.key]]
     return {
         "role": node.label,
@@ -258,18 +258,18 @@ def _taken(value: str, what: str, where: str, remarks: list[Remark]) -> str:
 
 
 def joint_label(node: Node, labels: LabelSet) -> str:
-    """Label and value in one; the first status of the label set goes without saying."""
-    plain = node.value is None or (node.label in labels.incident_types and node.value == next(iter(labels.statuses)))
+    """Label and value in one; the default status of the label set goes without saying."""
+    plain = node.value is None or (node.label in labels.incident_types and node.value == labels.default_status)
     return node.label if plain else f"{node.label}:{node.value}"
 
 
 def split_label(joint: str, labels: LabelSet) -> tuple[str, str | None]:
-    """The label and the value that `joint_label` joined; a type alone has the first status."""
+    """The label and the value that `joint_label` joined; a type alone has the default status."""
     label, _, value = joint.rpartition(":")
     if not label or joint in labels.incident_types or joint in labels.roles:
         label, value = joint, ""
     if not value and label in labels.incident_types:
-        return label, next(iter(labels.statuses))
+        return label, labels.default_status
     return label, value or None
 
 
