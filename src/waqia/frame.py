@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from waqia.errors import ConfigError
@@ -26,7 +26,8 @@ def to_frame(
 
     `id` is a record's, that of `ids`, or the place in `readings`; `incident` counts within a text. Every role has a column of its spans
     and, for actors, one of their sectors (`initiator`, `initiator_sector`), parted by "; "; with several participants the n-th sector is
-    the n-th span's. `acled` holds all candidates parted by "; ". Texts without incidents have no row. `labels` default to the label set
+    the n-th span's. `latitude` and `longitude` are those of its most exact place, none where that is only inferred. `acled` holds all
+    candidates parted by "; ". Texts without incidents have no row. `labels` default to the label set
     in the package. ConfigError where the library is missing.
     """
     if library not in LIBRARIES:
@@ -59,7 +60,7 @@ def _names(labels: LabelSet) -> Iterator[str]:
     yield from _COLUMNS
     for name, role in labels.roles.items():
         yield from (name, f"{name}_sector") if role.sector else (name,)
-    yield from ("acled", "plover")
+    yield from ("latitude", "longitude", "acled", "plover")
 
 
 def _cells(name: Any, number: int, incident: Incident, labels: LabelSet) -> Iterator[tuple[str, Any]]:
@@ -71,6 +72,8 @@ def _cells(name: Any, number: int, incident: Incident, labels: LabelSet) -> Iter
         yield role, "; ".join(p.text for p in found) or None
         if kind.sector:
             yield f"{role}_sector", "; ".join(p.sector or "" for p in found) or None
+    at: Mapping[str, Any] = next((place for place in (incident.facts or {}).get("places", ()) if not place["inferred"]), {})
+    yield from (("latitude", at.get("latitude")), ("longitude", at.get("longitude")))
     both = codes(incident, labels)
     yield from (("acled", "; ".join(both["acled"]) or None), ("plover", both["plover"]))
 

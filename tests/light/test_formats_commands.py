@@ -73,7 +73,7 @@ def test_a_frame_has_a_row_an_incident(library, labels, row):
     pytest.importorskip(library)
     row["incidents"][0]["killed"] = 3
     frame = to_frame([parse_record(row, labels, "here")], labels, library=library)
-    assert frame.shape == (1, 22)
+    assert frame.shape == (1, 24)
     first = frame.to_dict("records")[0] if library == "pandas" else frame.to_dicts()[0]
     assert (first["id"], first["type"], first["killed"], first["initiator"], first["initiator_sector"]) == (
         "t-1",
@@ -127,3 +127,14 @@ def test_a_text_cannot_bring_a_formula_into_a_table(row, tmp_path, capsys):
     with out.open(encoding="utf-8-sig", newline="") as file:
         assert next(csv.DictReader(file))["trigger"] == "'=1+2 هجوم"
     assert "1 × cell that a spreadsheet takes for a formula" in capsys.readouterr().err
+
+
+def test_a_frame_has_the_coordinates_of_the_most_exact_place_and_of_no_inferred_one(labels, row):
+    pytest.importorskip("pandas")
+    inferred = {"latitude": 1.0, "longitude": 2.0, "inferred": True}
+    row["incidents"][0]["facts"] = {"places": [{"latitude": 13.58, "longitude": 44.02, "inferred": False}, inferred]}
+    with_place = parse_record(row, labels, "here")
+    row["incidents"][0]["facts"] = {"places": [inferred]}
+    frame = to_frame([with_place, parse_record(row, labels, "here")], labels)
+    assert frame["latitude"].tolist()[0] == 13.58
+    assert frame["longitude"].isna().tolist() == [False, True]
