@@ -1,4 +1,4 @@
-"""Whether mentions are merged into the right happenings: python -m eval.analysis.merging GOLD [--readings PRED] [--out FILE]
+"""Whether mentions are merged into the right happenings: python -m eval.analysis.merging GOLD [--readings PRED] [--artefact DIR]
 
 GOLD and PRED are JSONL records; texts of GOLD whose incidents do not tell their mentions are left out and counted. Each row of the table
 is one way to part mentions into happenings, with MUC, B3, CEAFe, CoNLL F1, LEA and pairs (eval.score.coreference) and 95 % intervals from a
@@ -6,10 +6,11 @@ bootstrap over documents:
 
 - nothing merged: every gold mention is a happening of its own;
 - types merged: all gold mentions of one type in a text are one happening;
+- the head on gold mentions: the artefact's merging head is given the gold mentions, and the types that its encoder sees in them;
 - on gold mentions: PRED merges the gold mentions as its incidents do; a mention that it did not find stands alone;
 - end to end: the incidents of PRED as they are, found words included. A mention counts as found where its offsets are gold's exactly.
 
-The first three know every gold mention, so they judge merging alone; only the last judges finding too. For it, the mean error of the
+All but the last know every gold mention, so they judge merging alone; the last judges finding too. For it, the mean error of the
 number of incidents of a text is told as well.
 """
 
@@ -29,15 +30,21 @@ from eval.score.intervals import bootstrap
 from eval.score.match import judged
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
+from waqia.model import artefact
+from waqia.model.pipeline import Model, merge_given
 from waqia.schema import Incident, Record
 
 COUNT_ERROR = "incident count error"
+HEAD = "the head on gold mentions"
 
 Sides = tuple[Clusters, Clusters]  # gold and one way to part its mentions
 
 
-def merging(gold: Sequence[Record], predicted: Sequence[Record] | None, labels: LabelSet) -> dict[str, Any]:
-    """The figures of the baselines and, where given, of predictions in gold's order; RecordError where no text tells mentions."""
+def merging(gold: Sequence[Record], predicted: Sequence[Record] | None, labels: LabelSet, model: Model | None = None) -> dict[str, Any]:
+    """The figures of the baselines and, where given, of predictions in gold's order and of a model's merging head.
+
+    RecordError where no text tells mentions.
+    """
     readings = [None] * len(gold) if predicted is None else list(predicted)
     told = [(record, reading) for record, reading in zip(gold, readings, strict=True) if _tells(record)]
     if not any(record.incidents for record, _ in told):
@@ -47,6 +54,8 @@ def merging(gold: Sequence[Record], predicted: Sequence[Record] | None, labels: 
     for record, reading in told:
         for name, tally in _tallies(record, reading, labels).items():
             tallies.setdefault(name, []).append(tally)
+    if model is not None:
+        tallies[HEAD] = _head([record for record, _ in told], labels, model)
     ours = [clusters(judged(record, record, labels)[0]) for record, _ in told]
     return {
         "records": len(told),
@@ -73,6 +82,18 @@ def _tallies(gold: Record, predicted: Record | None, labels: LabelSet) -> dict[s
         result["on gold mentions"] = compare_clusters(key, partition(ours, theirs))
         result["end to end"] = compare_clusters(key, clusters(theirs)) | {COUNT_ERROR: _count_error(ours, theirs)}
     return result
+
+
+def _head(gold: Sequence[Record], labels: LabelSet, model: Model) -> list[Tally]:
+    """The merging head on the gold mentions of each text; mentions that no window holds stand alone."""
+    asked = [judged(record, record, labels)[0] for record in gold]
+    spans = [list({(span.start, span.end): span for incident in ours for span in incident.all_mentions}.values()) for ours in asked]
+    tallies: list[Tally] = []
+    for ours, mentions, found in zip(asked, spans, merge_given([record.text for record in gold], spans, model), strict=True):
+        groups = [frozenset((mention.start, mention.end) for mention in one.mentions) for one in found]
+        left = {(span.start, span.end) for span in mentions}.difference(*groups)
+        tallies.append(compare_clusters(clusters(ours), [*groups, *(frozenset({one}) for one in sorted(left))]))
+    return tallies
 
 
 def _answer(predicted: Record) -> Record:
@@ -109,17 +130,24 @@ def table(result: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _model(folder: str) -> Model:
+    loaded = artefact.load(folder)
+    return Model(loaded.model, loaded.open("onnxruntime", None), loaded.tokenizer, loaded.labels, loaded.windows, loaded.calibration)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("--readings", type=Path, metavar="PRED", help="also judge what a system read in the gold texts")
+    parser.add_argument("--artefact", metavar="DIR", help="also judge the merging head of this artefact on the gold mentions")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result as JSON here")
     args = parser.parse_args(argv)
     labels = LabelSet.load(args.labels)
     gold = read_gold(args.gold, labels)
-    result = merging(gold, read_predictions(args.readings, gold, labels) if args.readings else None, labels)
+    model = _model(args.artefact) if args.artefact else None
+    result = merging(gold, read_predictions(args.readings, gold, labels) if args.readings else None, labels, model)
     if args.out:
         args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print("\n".join(table(result)))

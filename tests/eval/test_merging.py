@@ -76,3 +76,12 @@ def test_the_command_prints_every_system_and_writes_json(tmp_path, capsys):
     assert all(name in said for name in ("nothing merged", "types merged", "on gold mentions", "end to end"))
     whole = json.loads((tmp_path / "m.json").read_text("utf-8"))["systems"]["end to end"]
     assert whole["LEA"] == {"value": 1.0, "interval": [1.0, 1.0]}
+
+
+def test_the_merging_head_of_the_shipped_artefact_is_judged_on_gold_mentions(labels, root, tmp_path, capsys):
+    gold, out = tmp_path / "gold.jsonl", tmp_path / "merging.json"
+    write_records(gold, [GOLD])
+    main([str(gold), "--labels", str(root / "configs/labels/incidents.yaml"), "--artefact", "waqia-mini-int8", "--out", str(out)])
+    assert "the head on gold mentions" in capsys.readouterr().out
+    figures = values(json.loads(out.read_text("utf-8")), "the head on gold mentions")
+    assert figures["pair recall"] == figures["pair precision"] == 1  # three words of one arrest, and the attack by itself

@@ -13,6 +13,7 @@ from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
 from waqia.model.tensors import Encoded, Participants
 from waqia.model.windows import WindowSettings
+from waqia.schema import Span
 
 WORD = "قصف"
 WIDE = WindowSettings(64, 8)
@@ -174,3 +175,14 @@ def test_pairs_are_asked_in_passes_of_at_most_so_many(read, monkeypatch):
 def test_a_mention_is_compared_with_the_64_before_it(read):
     _, fake = read(" ".join([WORD] * 70), logits=range(90, 20, -1), windows=WindowSettings(128, 0))
     assert fake.pairs == [64 * 65 / 2 + 5 * 64]
+
+
+def test_given_mentions_are_merged_and_those_that_no_window_holds_as_words_are_left_out(labels, tokenizer):
+    text = f"{WORD} ثم {WORD} هنا"
+    given = [Span(7, 10, WORD), Span(0, 3, WORD), Span(4, 5, "ث")]
+    for same, wanted in ((9.0, [[0, 7]]), (-9.0, [[0], [7]])):
+        fake = Fake(labels, tokenizer.encode(WORD, add_special_tokens=False).ids[0], [15, 14], same=same)
+        model = Model("fake", fake, tokenizer, labels, WIDE, Calibration.plain(labels))
+        (found,) = pipeline.merge_given([text], [given], model)
+        assert [sorted(mention.start for mention in one.mentions) for one in found] == wanted
+        assert {one.type for one in found} == {0}

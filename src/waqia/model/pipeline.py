@@ -172,9 +172,32 @@ def _mentions(encoded: Encoded, row: int, place: int, window: Window, text: str,
     n = len(window.words)
     logits, inside = encoded.trigger_logits[row, :n], encoded.inside_logits[row, :n]
     for words, score in pick_mentions(logits, inside, window.owned, calibration.mention_threshold, calibration.trigger_temperature):
-        span = _span(window, words, text)
-        state = encoded.word_states[row, slice(*words)].mean(0)
-        yield Mention(place, words, span.start, span.end, span.text, score, softmax(logits[words.start, 1:]), state)
+        yield _mention(encoded, row, place, window, text, words, score)
+
+
+def _mention(encoded: Encoded, row: int, place: int, window: Window, text: str, words: WordRange, score: float) -> Mention:
+    span, state = _span(window, words, text), encoded.word_states[row, slice(*words)].mean(0)
+    return Mention(place, words, span.start, span.end, span.text, score, softmax(encoded.trigger_logits[row, words.start, 1:]), state)
+
+
+def merge_given(texts: Sequence[str], given: Sequence[Sequence[Span]], model: Model) -> list[list[Happening]]:
+    """The happenings of each text made of trigger mentions that are given, not found: what judges merging alone.
+
+    Spans that no window holds as whole words are left out.
+    """
+    mentions: list[list[Mention]] = [[] for _ in texts]
+    cut = cut_texts(texts, model)
+    for chosen in token_batches([((text, place), window) for text, windows in enumerate(cut) for place, window in enumerate(windows)]):
+        encoded = model.backend.encode(batch([window for _, window in chosen], pad_id(model.tokenizer)))
+        for row, ((text, place), window) in enumerate(chosen):
+            for span in given[text]:
+                words = window.find(span.start, span.end, texts[text])
+                if words is not None and window.owned[0] <= words.start < window.owned[1]:
+                    none = softmax(encoded.trigger_logits[row, words.start] / model.calibration.trigger_temperature)[0]
+                    mentions[text].append(_mention(encoded, row, place, window, texts[text], words, float(1 - none)))
+    for found in mentions:
+        found.sort(key=lambda mention: (mention.start, mention.end))
+    return merge(mentions, model)
 
 
 def _pairs(pairs: Sequence[tuple[Mention, Mention]]) -> Pairs:
