@@ -152,6 +152,22 @@ def test_brat_gives_back_all_but_the_fields_beside_the_text(record, labels):
     assert sorted(remark.what for remark in lost) == ["annotated cannot be expressed, lost", "field date cannot be expressed, lost"]
 
 
+def test_brat_joins_triggers_as_events_since_its_page_draws_no_line_to_a_trigger_alone(record, labels):
+    ((_, notes),) = brat.write([record], labels)[0].values()
+    lines = [line.split("\t") for line in notes.splitlines()]
+    events = {line[0]: line[1] for line in lines if line[0].startswith("E")}
+    assert [kind.split(" ")[0].split(":")[0] for kind in events.values()] == ["air_strike", "air_strike", "armed_attack"]
+    ends = [line[1].split(" ")[1:] for line in lines if line[0].startswith("R")]
+    assert ["Arg1:E1", "Arg2:E2"] in ends
+    assert all(end[5:] in events or f"{end[5:]}\t" in notes for pair in ends for end in pair)
+
+
+def test_brat_reads_mentions_joined_by_their_text_bounds_too(labels):
+    notes = "T1\tshelling 0 3\tقصف\nT2\tshelling 4 9\tالقصف\nE1\tshelling:T1\nA1\tstatus E1 actual\nR1\tmention Arg1:T1 Arg2:T2\n"
+    (record,), _ = brat.read([("a", "قصف القصف", notes)], labels)
+    assert [span.text for span in record.incidents[0].mentions] == ["القصف"]
+
+
 def test_brat_cuts_a_span_at_the_line_end(record, labels):
     ((_, notes),) = brat.write([record], labels)[0].values()
     line = next(line for line in notes.splitlines() if "\tplace " in line)

@@ -143,7 +143,8 @@ def _facts(said: str) -> dict[str, Any]:
 def _lines(graph: Graph, labels: LabelSet) -> list[str]:
     lines = [f"T{node.key}\t{node.label} {_fragments(graph.text, node)}\t{_BREAKS.sub(' ', node.quote or '')}" for node in graph.nodes]
     others = {edge.tail for edge in graph.edges if edge.label == MENTION}
-    events = [node for node in graph.nodes if node.label in labels.incident_types and node.key not in others]
+    events = [node for node in graph.nodes if node.label in labels.incident_types]
+    names = {node.key: f"T{node.key}" for node in graph.nodes} | {node.key: f"E{number}" for number, node in enumerate(events, 1)}
     attributes: list[str] = []
     for number, node in enumerate(events, 1):
         roles: Counter[str | None] = Counter()
@@ -153,13 +154,15 @@ def _lines(graph: Graph, labels: LabelSet) -> list[str]:
                 roles[edge.label] += 1
                 arguments += f" {edge.label}{'' if roles[edge.label] == 1 else roles[edge.label]}:T{edge.tail}"
         lines.append(f"E{number}\t{node.label}:T{node.key}{arguments}")
+        if node.key in others:
+            continue  # the incident has the status
         attributes.append(f"status E{number} {node.value}")
         if node.facts:
             lines.append(f"#{number}\tAnnotatorNotes E{number}\t" + " ".join(f"{name}={value}" for name, value in node.facts.items()))
     attributes += [f"sector T{node.key} {node.value}" for node in graph.nodes if node.label in labels.roles and node.value]
     lines += [f"A{number}\t{attribute}" for number, attribute in enumerate(attributes, 1)]
     mentions = [edge for edge in graph.edges if edge.label == MENTION]
-    lines += [f"R{number}\t{MENTION} Arg1:T{edge.head} Arg2:T{edge.tail}" for number, edge in enumerate(mentions, 1)]
+    lines += [f"R{number}\t{MENTION} Arg1:{names[edge.head]} Arg2:{names[edge.tail]}" for number, edge in enumerate(mentions, 1)]
     return lines
 
 
