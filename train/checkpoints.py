@@ -9,10 +9,13 @@ import shutil
 from pathlib import Path
 
 from waqia.errors import ConfigError
+from waqia.model.artefact import put_in_place
 
 log = logging.getLogger("train.checkpoints")
 
 MANIFEST = "manifest.json"
+PARTIAL = ".partial"  # behind the name of a folder that is being written
+SET_ASIDE = f"{PARTIAL}.old"  # what `put_in_place` calls the one before it
 
 
 def seal(folder: Path, key: str) -> None:
@@ -69,23 +72,19 @@ def file_is_whole(path: Path) -> bool:
 
 
 def replace_folder(new: Path, target: Path) -> None:
-    """Put a folder in the place of another: at every moment the old one, or the new one, is there or found by `restore`."""
-    old = _set_aside(target)
-    if target.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    """Put a folder in the place of another: killed at any moment, the old one or the new one stands there, whole.
+
+    Where the system cannot exchange two folders in one step, the old one may be set aside for a moment; see `restore`.
+    """
+    put_in_place(new, target)
+    shutil.rmtree(new, ignore_errors=True)  # by now the old one, where both were exchanged
 
 
 def restore(target: Path) -> None:
     """Bring back what a killed `replace_folder` had set aside."""
-    if not target.exists() and _set_aside(target).is_dir():
-        _set_aside(target).rename(target)
-
-
-def _set_aside(target: Path) -> Path:
-    return target.with_name(f"{target.name}.replaced")
+    old = target.with_name(f"{target.name}{SET_ASIDE}")
+    if not target.exists() and old.is_dir():
+        old.rename(target)
 
 
 def _manifest(folder: Path) -> str | None:

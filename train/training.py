@@ -37,7 +37,7 @@ from eval.score.files import prediction
 from eval.score.scoring import headline, score
 from train.calibrate import calibrate
 from train.card import card
-from train.checkpoints import newest_valid, replace_folder, seal
+from train.checkpoints import PARTIAL, newest_valid, replace_folder, seal
 from train.config import FinetuneConfig, did_you_mean
 from train.features import FEATURES, Collator, dataset
 from train.finetune import data_hashes, label_hash
@@ -87,7 +87,7 @@ def finish(run: Run, dev: Sequence[Record], state: TrainerState) -> None:
     predicted = predictions(run, dev)
     scores = score(dev, predicted, run.labels)
     output = run.config.output
-    partial = output.with_name(f"{output.name}.partial")
+    partial = output.with_name(f"{output.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     run.save(partial)
     write_records(partial / "dev-predictions.jsonl", predicted)

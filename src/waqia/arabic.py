@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 # Number signs and the ends of verses are of category Cf, yet they have a width: symbols, words of their own (Prepended_Concatenation_Mark).
 SIGNS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
@@ -105,11 +105,17 @@ def sentence_starts(text: str) -> list[int]:
 
     A run of stops with its closing marks ends a sentence where white space follows, and wherever there is more in it than dots.
     """
-    starts = [0]
+    return list(each_sentence_start(text))
+
+
+def each_sentence_start(text: str) -> Iterator[int]:
+    """The same, one at a time."""
+    last = 0
+    yield last
     for match in _ENDS.finditer(text):
-        if starts[-1] < match.end() < len(text) and (match["stops"] is None or _ends(text, match)):
-            starts.append(match.end())
-    return starts
+        if last < match.end() < len(text) and (match["stops"] is None or _ends(text, match)):
+            last = match.end()
+            yield last
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:

@@ -6,7 +6,7 @@ import ctypes
 import datetime
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
@@ -158,7 +158,7 @@ class Reader:
             raise ArtefactError(f"{self._folder}: has changed since it was loaded; load it again")
         return loaded
 
-    def _group(self, group: list[tuple[str, Day]], windows: Future[list[list[Window]]], model: Model) -> list[Reading]:
+    def _group(self, group: list[tuple[str, Day]], windows: Future[list[Sequence[Window]]], model: Model) -> list[Reading]:
         try:
             days = [parse_date(date) for _, date in group]
             texts = [text for text, _ in group]

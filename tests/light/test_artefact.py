@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -350,3 +351,15 @@ def test_the_artefact_of_the_package_passed_the_gate_on_each_backend():
     drops = [pair["fp32"] - pair["int8"] for pairs in figures.values() for pair in pairs.values()]
     assert len(drops) == 4
     assert max(drops) <= 0.01
+
+
+def test_what_killed_writes_had_begun_is_swept_but_not_what_another_process_writes(tmp_path, folder):
+    for name in (".new-deadbeef", ".new-othrwrit"):
+        (tmp_path / name).mkdir()
+    writing = os.open(tmp_path / ".new-othrwrit", os.O_RDONLY)
+    try:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        written(folder, tmp_path / "new", artefact.load(folder))
+    finally:
+        os.close(writing)
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "artefact", ".new-othrwrit"}

@@ -60,15 +60,19 @@ def hidden(text: str, place: int) -> bool:
     return re.match(r"[.*]+\u0640", plain) is not None
 
 
+def odd_text(chance: random.Random) -> str:
+    """Up to 30 of the pieces, with any characters at all among them."""
+    parts = chance.choices(PIECES, k=chance.randrange(30))
+    if chance.random() < 0.3:
+        parts += [chr(chance.randrange(0x110000)) for _ in range(chance.randrange(6))]
+        chance.shuffle(parts)
+    return chance.choice(["", "", " "]).join(parts)
+
+
 def test_texts_put_together_from_odd_pieces_keep_their_offsets():
     chance = random.Random(SEED)
     for _ in range(TEXTS):
-        parts = chance.choices(PIECES, k=chance.randrange(30))
-        if chance.random() < 0.3:
-            parts += [chr(chance.randrange(0x110000)) for _ in range(chance.randrange(6))]
-            chance.shuffle(parts)
-        glue = chance.choice(["", "", " "])
-        proved(glue.join(parts), chance.choice(SETTINGS))
+        proved(odd_text(chance), chance.choice(SETTINGS))
 
 
 @settings(max_examples=300, deadline=None)

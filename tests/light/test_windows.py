@@ -289,3 +289,26 @@ def test_a_span_that_leaves_its_window_is_not_found():
     assert first.find(52, 59, text) is None
     assert last.find(76, 83, text) is None
     assert last.find(80, 87, text) == (0, 2)
+
+
+def test_a_run_without_white_space_is_tokenised_in_pieces_too(monkeypatch):
+    monkeypatch.setattr(windows_module, "PIECE", 50)
+    monkeypatch.setattr(windows_module, "RUN", 60)
+    sizes = []
+    pieces = windows_module._pieces
+    monkeypatch.setattr(windows_module, "_pieces", lambda text: (sizes.append(len(piece)) or (at, piece) for at, piece in pieces(text)))
+    text = "قصف حلب " + "!" * 1000 + " قصف حلب"
+    windows = split(text, TOKENIZER, WindowSettings(64, 16))
+    assert max(sizes) <= 60
+    owned = [tuple(bounds) for window in windows for bounds in window.words[slice(*window.owned)].tolist()]
+    assert owned == [(0, 3), (4, 7), *((8 + n, 9 + n) for n in range(1000)), (1009, 1012), (1013, 1016)]
+
+
+def test_windows_are_made_when_they_are_asked_for():
+    lazy = windows_module.cut(ARTICLE, TOKENIZER, WindowSettings(64, 16))
+    whole = split(ARTICLE, TOKENIZER, WindowSettings(64, 16))
+    assert len(lazy) == len(whole) > 5
+    assert lazy[2] is not lazy[2]
+    for one, other in zip(lazy[1:4], whole[1:4], strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        assert (one.owned, one.cut, one.words.tolist()) == (other.owned, other.cut, other.words.tolist())

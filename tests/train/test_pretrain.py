@@ -274,3 +274,30 @@ def test_batches_are_made_one_ahead_in_order_and_what_fails_in_making_one_is_rai
         taken.extend(ahead(batches()))
     assert taken == [0, 1, 2]
     assert threading.get_ident() not in made
+
+
+def test_a_new_encoder_takes_the_place_of_the_old_one_in_one_step(tmp_path, monkeypatch):
+    from train.pretrain import pretraining
+
+    seen = []
+    place = tmp_path / "encoder"
+    place.mkdir()
+    (place / "old").write_text("old")
+    monkeypatch.setattr(pretraining.tokenizers, "save", lambda *_: seen.append([path.name for path in place.iterdir()]))
+    monkeypatch.setattr(pretraining.shutil, "rmtree", lambda path, **_: seen.append(path.name))
+    settings = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    pretraining.save_encoder(BertModel(settings, add_pooling_layer=False), None, place)
+    assert seen == ["encoder.partial", ["old"], "encoder.partial"]  # the old one is never removed from its place
+    assert not (place / "old").exists()
+    assert (place / "model.safetensors").exists()
+
+
+def test_pretraining_goes_on_from_the_encoder_of_a_joint_model(root, tmp_path, monkeypatch):
+    from train.pretrain import pretraining
+
+    asked = []
+    config = load_config(PretrainConfig, configure(root, tmp_path / "joint", encoder="some/joint"))
+    monkeypatch.setattr(pretraining, "is_joint", lambda name: True)
+    monkeypatch.setattr(pretraining, "load_joint", lambda *given: asked.append(given) or SimpleNamespace(encoder="its encoder"))
+    assert pretraining.load_encoder(config, None, None) == "its encoder"
+    assert asked == [("some/joint", "eager", {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})]

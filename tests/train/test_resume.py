@@ -205,8 +205,8 @@ def test_again_replaces_a_finished_run_whole(root, tmp_path):
 
 
 def test_a_run_killed_while_it_takes_its_place_is_found_again(tmp_path):
-    (tmp_path / "run.replaced").mkdir()
-    (tmp_path / "run.replaced/kept").write_text("old")
+    (tmp_path / "run.partial.old").mkdir()
+    (tmp_path / "run.partial.old/kept").write_text("old")
     restore(tmp_path / "run")
     assert (tmp_path / "run/kept").read_text() == "old"
     (tmp_path / "new").mkdir()

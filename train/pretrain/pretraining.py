@@ -28,7 +28,7 @@ from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from transformers import AutoModel, AutoTokenizer, BertModel
 
 from train import tokenizer as tokenizers
-from train.checkpoints import file_is_whole, newest_valid, seal, seal_file
+from train.checkpoints import PARTIAL, file_is_whole, newest_valid, replace_folder, seal, seal_file
 from train.pretrain.config import Optimisation, PretrainConfig
 from train.pretrain.corpus import Corpus, Rows, distinct, pack
 from train.pretrain.start import mimetic
@@ -304,7 +304,7 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
     none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     if isinstance(config.encoder, str):
         if is_joint(config.encoder):
-            return load_joint(config.encoder, attention, 0.0).encoder
+            return load_joint(config.encoder, attention, none).encoder
         options = {"dtype": torch.float32, "attn_implementation": attention, "add_pooling_layer": False}
         return AutoModel.from_pretrained(config.encoder, **options, **none)
     scale = 0.02 if config.start == "random" else 0.64 / config.encoder.width**0.5
@@ -317,7 +317,7 @@ def load_encoder(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus) -
 
 def save_encoder(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
     """An ordinary fp16 folder that AutoModel and AutoTokenizer load; it takes its place whole."""
-    partial = folder.with_name(f"{folder.name}.partial")
+    partial = folder.with_name(f"{folder.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     state = {name: tensor.detach().cpu().half() for name, tensor in encoder.state_dict().items()}
     encoder.save_pretrained(partial, state_dict=state)
@@ -325,8 +325,7 @@ def save_encoder(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None
     dropout = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "dtype": "float16"}
     (partial / "config.json").write_text(json.dumps({**settings, **dropout}, indent=2, sort_keys=True) + "\n", "utf-8")
     tokenizers.save(tokenizer, partial, encoder.config.max_position_embeddings)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    replace_folder(partial, folder)
 
 
 def optimizers(model: MaskedLanguageModel, o: Optimisation) -> list[torch.optim.Optimizer]:

@@ -117,12 +117,13 @@ def write(
 
     `card` says how the model was made and what is known of it; it stands in the manifest for people to read. The graphs are opened and
     read the built-in sentence: an artefact whose parts do not fit is not written. Killed anywhere, the old or the new artefact stands
-    (see `put_in_place`).
+    (see `put_in_place`), and the next write removes what the killed one had begun.
     """
     if os.path.lexists(folder) and not (folder / MANIFEST).is_file():
         raise ArtefactError(f"{folder}: exists and is no artefact; choose another folder or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    _sweep(folder)
+    partial, held_open = _begin(folder)
     try:
         settings = {"windows": asdict(windows), "calibration": calibration.to_dict()}
         held = {
@@ -150,6 +151,43 @@ def write(
         put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        if held_open is not None:
+            os.close(held_open)
+
+
+def _begin(folder: Path) -> tuple[Path, int | None]:
+    """A folder beside the artefact's place, and the open file that holds its lock, so that no other write takes it for a dead one's."""
+    while True:
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        held = _lock(partial)
+        if held is None or partial.is_dir():
+            return partial, held
+        os.close(held)  # swept between the two
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed writes had begun beside the artefact's place: the folders that no process holds."""
+    for partial in folder.parent.glob(f".{folder.name}-????????"):
+        held = _lock(partial)
+        if held is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+            os.close(held)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until the file given is closed or the process ends; None where another has it, it is gone, or there are no locks."""
+    try:
+        import fcntl  # there is none on Windows
+
+        held = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
 
 
 def put_in_place(partial: Path, folder: Path) -> None:
@@ -158,6 +196,7 @@ def put_in_place(partial: Path, folder: Path) -> None:
     Linux exchanges the two in one step. Where that is not to be had (another system, some network file systems) the old one is moved to
     `.NAME-….old` for a moment; killed just then, it is found under that name, and `load` says so.
     """
+    _sync(partial)
     if not os.path.lexists(folder):
         partial.rename(folder)
     elif not _exchange(partial, folder):
@@ -165,8 +204,7 @@ def put_in_place(partial: Path, folder: Path) -> None:
         folder.rename(old)
         partial.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-    if hasattr(os, "O_DIRECTORY"):
-        _sync(folder.parent)
+    _sync(folder.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -271,6 +309,8 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):  # Windows
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from waqia.model.decode import borne_out, pick_mentions, pick_participants, sigm
 from waqia.model.gather import told_once
 from waqia.model.merge import BACK, Mention, clusters, decide, join_types, pair_features, stem
 from waqia.model.tensors import Backend, Encoded, Floats, Pairs, Participants, Triggers, batch
-from waqia.model.windows import Window, WindowSettings, WordRange, split
+from waqia.model.windows import Window, WindowSettings, WordRange, cut
 from waqia.schema import Incident, Participant, Reading, Span
 
 _Owner = TypeVar("_Owner")
@@ -64,22 +64,26 @@ def read_texts(texts: Sequence[str], model: Model) -> list[Reading]:
     return read_windows(texts, cut_texts(texts, model), model)
 
 
-def cut_texts(texts: Sequence[str], model: Model) -> list[list[Window]]:
+def cut_texts(texts: Sequence[str], model: Model) -> list[Sequence[Window]]:
     """The windows of each text: the part of reading that needs no backend."""
-    return [split(text, model.tokenizer, model.windows) for text in texts]
+    return [cut(text, model.tokenizer, model.windows) for text in texts]
 
 
-def read_windows(texts: Sequence[str], cut: Sequence[Sequence[Window]], model: Model) -> list[Reading]:
+def read_windows(texts: Sequence[str], windows: Sequence[Sequence[Window]], model: Model) -> list[Reading]:
     """Read texts already cut by `cut_texts`; one Reading a text, in order."""
-    label_set = f"{model.labels.name}/{model.labels.version}"
-    readings = [Reading((), {}, len(ws), any(window.cut for window in ws), label_set, model.name) for ws in cut]
-    for parts in _parts(cut, model):
+    types = [np.zeros(len(model.labels.incident_types), np.float32) for _ in texts]  # largest probability over the windows
+    found: list[list[Incident]] = [[] for _ in texts]
+    truncated = [False for _ in texts]
+    for parts in _parts(windows, model):
         encode(parts, texts, model)
-        found = merge([part.mentions for part in parts], model)
-        kept = [[one for one in happenings if _likely(one, model)] for happenings in found]
+        happenings = merge([part.mentions for part in parts], model)
+        kept = [[one for one in some if _likely(one, model)] for some in happenings]
         for part, incidents in zip(parts, _incidents(parts, kept, texts, model), strict=True):
-            readings[part.text] = _extended(readings[part.text], incidents, part.types, model)
-    return [_finished(reading, model) for reading in readings]
+            found[part.text] += incidents
+            types[part.text] = np.maximum(types[part.text], part.types)
+            truncated[part.text] |= any(window.cut for window in part.windows)
+    counts = [len(of_text) for of_text in windows]
+    return [_reading(*said, model) for said in zip(found, types, counts, truncated, strict=True)]
 
 
 def encode(parts: Sequence[Part], texts: Sequence[str], model: Model) -> None:
@@ -153,11 +157,11 @@ class _Job(NamedTuple):
     type: int
 
 
-def _parts(cut: Sequence[Sequence[Window]], model: Model) -> Iterator[list[Part]]:
+def _parts(of_texts: Sequence[Sequence[Window]], model: Model) -> Iterator[list[Part]]:
     """All texts in parts of at most WINDOWS_TOGETHER windows; parts that come together hold as many at most, or are one."""
     none = np.zeros(len(model.labels.incident_types), np.float32)
     together: list[Part] = []
-    for text, windows in enumerate(cut):
+    for text, windows in enumerate(of_texts):
         for start in range(0, len(windows), WINDOWS_TOGETHER):
             part = Part(text, windows[start : start + WINDOWS_TOGETHER], none)
             if together and sum(len(one.windows) for one in together) + len(part.windows) > WINDOWS_TOGETHER:
@@ -290,15 +294,11 @@ def _span(window: Window, words: WordRange, text: str) -> Span:
     return Span(start, end, text[start:end])
 
 
-def _extended(reading: Reading, incidents: Sequence[Incident], types: Floats, model: Model) -> Reading:
-    scores = {name: max(reading.types.get(name, 0.0), float(p)) for name, p in zip(model.labels.incident_types, types, strict=True)}
-    return replace(reading, incidents=(*reading.incidents, *incidents), types=scores)
-
-
-def _finished(reading: Reading, model: Model) -> Reading:
-    types = {name: round(reading.types.get(name, 0.0), 6) for name in model.labels.incident_types}
-    kept = borne_out(reading.incidents, types, model.calibration.reports)
-    return replace(reading, incidents=tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end))), types=types)
+def _reading(incidents: Sequence[Incident], types: Floats, windows: int, truncated: bool, model: Model) -> Reading:
+    scores = {name: round(float(p), 6) for name, p in zip(model.labels.incident_types, types, strict=True)}
+    kept = borne_out(incidents, scores, model.calibration.reports)
+    ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
+    return Reading(ordered, scores, windows, truncated, f"{model.labels.name}/{model.labels.version}", model.name)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:

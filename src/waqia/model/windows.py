@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from waqia.arabic import encodable, sentence_starts, word_end, word_start
+from waqia.arabic import each_sentence_start, encodable, word_end, word_start
 from waqia.errors import ArtefactError, ConfigError
 
 Ints = NDArray[np.int64]
+Smalls = NDArray[np.int32]  # what is kept of every word of a long text
 PIECE = 50_000  # characters tokenised at once: the tokenizer keeps about 150 bytes a character until it is done
+RUN = 100_000  # characters without white space that are read as they stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,66 +75,99 @@ class Window:
 
 def split(text: str, tokenizer: Tokenizer, settings: WindowSettings) -> list[Window]:
     """Cut a text into windows; a text without a word gives none. Offsets index the raw text whatever the tokenizer normalises."""
+    return list(cut(text, tokenizer, settings))
+
+
+def cut(text: str, tokenizer: Tokenizer, settings: WindowSettings) -> Sequence[Window]:
+    """The same windows, each made when it is asked for: a long text takes some 20 bytes a word until then, its windows a hundred."""
     words = _words(text, tokenizer, settings.max_tokens - 2)
     if not words.lengths.size:
         return []
-    first_words = np.searchsorted(words.offsets[:, 0], sentence_starts(text))
-    spans = _spans(words.lengths, np.unique(first_words), settings)
-    return [words.window(span, owned) for span, owned in zip(spans, _owned(spans), strict=True)]
+    starts = np.fromiter(each_sentence_start(text), np.int64)
+    spans = _spans(words.lengths.astype(np.int64), np.unique(np.searchsorted(words.offsets[:, 0], starts)), settings)
+    return _Windows(words, spans, _owned(spans))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Words:
-    ids: Ints  # every token of the text, no special ones
-    starts: Ints  # first token of each word
-    lengths: Ints  # its number of tokens, cut to what one window holds
+    ids: Smalls  # every token of the text, no special ones
+    starts: Smalls  # first token of each word
+    lengths: Smalls  # its number of tokens, cut to what one window holds
     cut: NDArray[np.bool_]  # whether it had more
-    offsets: Ints  # (W, 2)
+    offsets: Smalls  # (W, 2)
     special: tuple[int, int]  # [CLS], [SEP]
 
     def window(self, words: WordRange, owned: WordRange) -> Window:
         """The words as a window of their own; both ranges count the words of the text."""
         within = slice(*words)
-        lengths = self.lengths[within]
+        lengths = self.lengths[within].astype(np.int64)
         ends = 1 + np.cumsum(lengths)
         pieces = [self.ids[start : start + n] for start, n in zip(self.starts[within], lengths, strict=True)]
         ids = np.concatenate([[self.special[0]], *pieces, [self.special[1]]]).astype(np.int64)
         mine = WordRange(owned.start - words.start, owned.stop - words.start)
-        return Window(ids, ends - lengths, ends, self.offsets[within], mine, bool(self.cut[within].any()))
+        return Window(ids, ends - lengths, ends, self.offsets[within].astype(np.int64), mine, bool(self.cut[within].any()))
+
+
+class _Windows(Sequence[Window]):
+    """The windows over the words of a text that lie in `spans` and own those of `owned`."""
+
+    def __init__(self, words: _Words, spans: Sequence[WordRange], owned: Sequence[WordRange]) -> None:
+        self._words, self._spans, self._owned = words, spans, owned
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    @overload
+    def __getitem__(self, place: int) -> Window: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Window]: ...
+    def __getitem__(self, place: int | slice) -> Window | list[Window]:
+        if isinstance(place, slice):
+            return [self[n] for n in range(*place.indices(len(self)))]
+        return self._words.window(self._spans[place], self._owned[place])
 
 
 def _words(text: str, tokenizer: Tokenizer, most: int) -> _Words:
-    ids: list[Ints] = []
-    firsts: list[int] = []  # first token of each word
-    bounds: list[list[int]] = []
-    total = 0
+    parts: list[tuple[Smalls, Smalls, Smalls]] = []
+    total = floor = 0
     for at, piece in _pieces(text):
-        encoding = tokenizer.encode(encodable(piece), add_special_tokens=False)
-        # An added token may belong to no word of the tokenizer's; give each one a number of its own.
-        numbers = [-1 - place if word is None else word for place, word in enumerate(encoding.word_ids)]
-        for token, (start, end) in enumerate(encoding.offsets):
-            if (token and numbers[token] == numbers[token - 1]) or (bounds and at + start < bounds[-1][1]):
-                # One character may become several words («ﷺ»): all of them are one word here.
-                bounds[-1][1] = max(bounds[-1][1], word_end(text, at + end))
-            else:
-                firsts.append(total + token)
-                bounds.append([word_start(text, at + start, bounds[-1][1] if bounds else 0), word_end(text, at + end)])
-        ids.append(np.array(encoding.ids, np.int64))
-        total += len(encoding.ids)
-    starts = np.array(firsts, np.int64)
-    lengths = np.diff(starts, append=total)
-    offsets = np.array(bounds, np.int64).reshape(-1, 2)
-    return _Words(np.concatenate(ids), starts, np.minimum(lengths, most), lengths > most, offsets, _special(tokenizer))
+        ids, firsts, bounds = _piece(text, at, piece, floor, tokenizer)
+        floor = int(bounds[-1, 1]) if len(bounds) else floor
+        parts.append((ids, firsts + np.int32(total), bounds))
+        total += len(ids)
+    ids, starts, offsets = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    lengths = np.diff(starts, append=np.int32(total))
+    return _Words(ids, starts, np.minimum(lengths, np.int32(most)), lengths > most, offsets, _special(tokenizer))
+
+
+def _piece(text: str, at: int, piece: str, floor: int, tokenizer: Tokenizer) -> tuple[Smalls, Smalls, Smalls]:
+    """Tokens, the first token of each word, and the bounds of words in the text, of a piece that begins at `at`."""
+    firsts: list[int] = []
+    bounds: list[list[int]] = []
+    encoding = tokenizer.encode(encodable(piece), add_special_tokens=False)
+    # An added token may belong to no word of the tokenizer's; give each one a number of its own.
+    numbers = [-1 - place if word is None else word for place, word in enumerate(encoding.word_ids)]
+    for token, (start, end) in enumerate(encoding.offsets):
+        if (token and numbers[token] == numbers[token - 1]) or (bounds and at + start < bounds[-1][1]):
+            # One character may become several words («ﷺ»): all of them are one word here.
+            bounds[-1][1] = max(bounds[-1][1], word_end(text, at + end))
+        else:
+            firsts.append(token)
+            bounds.append([word_start(text, at + start, bounds[-1][1] if bounds else floor), word_end(text, at + end)])
+    return np.array(encoding.ids, np.int32), np.array(firsts, np.int32), np.array(bounds, np.int32).reshape(-1, 2)
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Offset and text of pieces of about PIECE characters, cut behind white space: nothing in the tokenizer looks across it."""
+    """Offset and text of pieces of about PIECE characters, cut behind white space: nothing in the tokenizer looks across it.
+
+    A run of more than RUN characters without a space or a line feed is cut where it is that long, so that no piece is much longer.
+    """
     start = 0
     while len(text) - start > PIECE:
         end = 1 + max(text.rfind(space, start, start + PIECE) for space in " \n")
-        if end <= start:  # one word longer than a piece
-            ends = [place + 1 for space in " \n" if (place := text.find(space, start + PIECE)) >= 0]
-            end = min(ends, default=len(text))
+        if end <= start:  # a run longer than a piece
+            found = [place + 1 for space in " \n" if (place := text.find(space, start + PIECE, start + RUN)) >= 0]
+            end = min(found, default=min(start + RUN, len(text)))
         yield start, text[start:end]
         start = end
     yield start, text[start:]
