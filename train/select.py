@@ -2,8 +2,9 @@
 
 python -m train.select POOL OUT --n 100 [--model ARTEFACT] [--labelled FILE…] [--to label-studio] [--config configs/select.yaml]
 
-POOL is whatever `waqia batch` reads. Texts are chosen one by one: the next is the one whose uncertainty, rare types and distance from all
-texts chosen or labelled before add up to most, with the shares of the configuration. The same pool, model and labels give the same choice.
+POOL is whatever `waqia batch` reads. Texts are chosen one by one: the next is the one whose uncertainty, disagreement of the heads, rare
+types and distance from all texts chosen or labelled before add up to most, with the shares of the configuration. The same pool, model and
+labels give the same choice.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from waqia.schema import Reading, Record
 
 
 class SelectConfig(Part):
-    """Shares of the three reasons to label a text."""
+    """Shares of the four reasons to label a text."""
 
     uncertainty: Share
+    disagreement: Share
     rare: Share
     diversity: Share
 
@@ -43,12 +45,13 @@ class Choice:
 
     place: int
     uncertainty: float
+    disagreement: float
     rare: float
     distance: float
 
     def to_dict(self, rank: int) -> dict[str, float]:
         """Plain data that travels with the task."""
-        reasons = {"uncertainty": self.uncertainty, "rare": self.rare, "distance": self.distance}
+        reasons = {name: getattr(self, name) for name in ("uncertainty", "disagreement", "rare", "distance")}
         return {"rank": rank, **{name: round(value, 4) for name, value in reasons.items()}}
 
 
@@ -105,7 +108,9 @@ def choose(
     No text is chosen that is chosen or labelled already (by its id, or by its words), that has no words, or that could not be read.
     """
     doubt = np.array([uncertainty(reading) for reading in readings])
+    apart = np.array([disagreement(reading) for reading in readings])
     rare = rare_types(readings, labelled, labels)
+    own = config.uncertainty * doubt + config.disagreement * apart + config.rare * rare
     known_ids, known_texts = {str(record.id) for record in labelled}, {_words(record.text) for record in labelled}
     free = np.array(
         [
@@ -122,9 +127,9 @@ def choose(
     choices: list[Choice] = []
     while len(choices) < n and free.any():
         distance = np.clip(1 - near, 0, 1)
-        worth = np.where(free, config.uncertainty * doubt + config.rare * rare + config.diversity * distance, -1.0)
+        worth = np.where(free, own + config.diversity * distance, -1.0)
         best = int(order[np.argmax(np.round(worth[order], 9))])
-        choices.append(Choice(best, float(doubt[best]), float(rare[best]), float(distance[best])))
+        choices.append(Choice(best, *(float(reason[best]) for reason in (doubt, apart, rare, distance))))
         same = _words(texts[best])
         free &= np.array([_words(text) != same for text in texts])
         near = np.maximum(near, np.asarray((mine @ mine[best].T).todense()).ravel())
@@ -136,6 +141,15 @@ def uncertainty(reading: Reading) -> float:
     incidents = [incident.score for incident in reading.incidents]
     participants = [p.score for incident in reading.incidents for p in incident.participants]
     return max((_entropy(p) for p in (*reading.types.values(), *incidents, *participants) if p is not None), default=0.0)
+
+
+def disagreement(reading: Reading) -> float:
+    """How far the head that sees the whole text and the incidents found are apart, for the type where they are furthest.
+
+    That is the probability that the text reports the type against the best score of its incidents, 0 where none was found.
+    """
+    found = {name: max((i.score or 0.0 for i in reading.incidents if i.type == name), default=0.0) for name in reading.types}
+    return max((abs(p - found[name]) for name, p in reading.types.items()), default=0.0)
 
 
 def rare_types(readings: Sequence[Reading], labelled: Sequence[Record], labels: LabelSet) -> np.ndarray:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from train.config import load_config
-from train.select import SelectConfig, choose, main, rare_types, uncertainty
+from train.select import SelectConfig, choose, disagreement, main, rare_types, uncertainty
 from waqia.errors import ConfigError
 from waqia.schema import Incident, Reading, Record, Span
 
@@ -15,8 +15,8 @@ TEXTS = ["قصف مدفعي على إدلب", "قصف مدفعي على حلب",
 IDS = ["a", "b", "c", "d"]
 
 
-def shares(uncertainty=0.0, rare=0.0, diversity=0.0):
-    return SelectConfig(uncertainty=uncertainty, rare=rare, diversity=diversity)
+def shares(uncertainty=0.0, disagreement=0.0, rare=0.0, diversity=0.0):
+    return SelectConfig(uncertainty=uncertainty, disagreement=disagreement, rare=rare, diversity=diversity)
 
 
 def reading(**types):
@@ -37,6 +37,15 @@ def test_uncertainty_is_the_entropy_of_the_most_doubtful_score():
     assert uncertainty(Reading((incident,), {"shelling": 0.9})) == 1.0
     assert uncertainty(reading(shelling=0.25)) == pytest.approx(0.8112781, abs=1e-6)
     assert uncertainty(Reading()) == 0.0
+
+
+def test_disagreement_is_the_furthest_that_a_type_and_its_incidents_are_apart(labels):
+    incident = Incident("shelling", "actual", Span(0, 3, "قصف"), score=0.5)
+    assert disagreement(Reading((incident,), {"shelling": 0.9, "protest": 0.25})) == pytest.approx(0.4)
+    assert disagreement(Reading((incident,), {"shelling": 0.5, "protest": 0.75})) == 0.75
+    assert disagreement(Reading()) == 0.0
+    readings = [reading(protest=0.1), reading(protest=0.6), reading(), reading(protest=0.3)]
+    assert chosen(labels, shares(disagreement=1), readings) == ["b", "d", "a", "c"]
 
 
 def test_diversity_takes_another_subject_before_a_like_text(labels):

@@ -39,7 +39,7 @@ def test_what_is_saved_is_read_between_the_sizes():
 
 def test_every_way_of_choosing_starts_from_the_same_random_texts(task):
     random = play(task, SIZES, 1, None)
-    chosen = play(task, SIZES, 1, SelectConfig(uncertainty=0.0, rare=0.0, diversity=1.0))
+    chosen = play(task, SIZES, 1, SelectConfig(uncertainty=0.0, disagreement=0.0, rare=0.0, diversity=1.0))
     assert (random[0] == chosen[0]).all()
     assert (play(task, SIZES, 1, None)[-1] == random[-1]).all()
 

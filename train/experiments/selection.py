@@ -77,10 +77,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def strategies(path: Path) -> dict[str, SelectConfig | None]:
-    """Name -> shares of the reasons; None is random choice."""
-    alone = {name: {"uncertainty": 0.0, "rare": 0.0, "diversity": 0.0, name: 1.0} for name in ("uncertainty", "rare", "diversity")}
-    one = {f"{name} alone": SelectConfig.model_validate(shares) for name, shares in alone.items()}
-    return {"random": None, "select": load_config(SelectConfig, path), **one}
+    """Name -> shares of the reasons; None is random choice. The learner finds no incidents, so disagreement counts as uncertainty."""
+    nothing = {"uncertainty": 0.0, "disagreement": 0.0, "rare": 0.0, "diversity": 0.0}
+    one = {f"{name} alone": SelectConfig.model_validate({**nothing, name: 1.0}) for name in ("uncertainty", "rare", "diversity")}
+    config = load_config(SelectConfig, path)
+    both = config.model_copy(update={"uncertainty": min(1.0, config.uncertainty + config.disagreement), "disagreement": 0.0})
+    return {"random": None, "select": both, **one}
 
 
 def prepare(pool: Sequence[Record], dev: Sequence[Record], labels: LabelSet, encoder: str | None) -> Task:
