@@ -215,7 +215,7 @@ def test_a_reading_whose_row_is_gone_from_the_input_is_not_thrown_away(tmp_path,
     run(source, target, reader)
     before = target.read_bytes()
     write(source, rows_of(3)[1:])
-    with pytest.raises(ConfigError, match="holds a reading of id \"r-0\""):
+    with pytest.raises(ConfigError, match='holds a reading of id "r-0"'):
         run(source, target, reader)
     assert target.read_bytes() == before
 

@@ -1,6 +1,6 @@
 """Texts and rows that nobody would write: no exception, no wrong offset, nothing left out.
 
-    WAQIA_FUZZ=100000 python -m pytest tests/light/test_fuzz.py    # many more texts, by hand; WAQIA_FUZZ_SEED=2 other ones
+WAQIA_FUZZ=100000 python -m pytest tests/light/test_fuzz.py    # many more texts, by hand; WAQIA_FUZZ_SEED=2 other ones
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ten readings of the shipped artefact, word for word and score for score.
 
-    WAQIA_GOLDEN=write python -m pytest tests/light/test_golden.py    # after a new artefact: read the diff before you commit it
+WAQIA_GOLDEN=write python -m pytest tests/light/test_golden.py    # after a new artefact: read the diff before you commit it
 """
 
 from __future__ import annotations
