@@ -30,7 +30,7 @@ OPTIONS = ("-x", "-s", "-o", "addopts=", "-p", "no:terminal", "-p", "no:cachepro
 GROUPS = {  # name -> source (path, or path:functions) -> the tests that should see its faults, the fastest first
     "model": {
         "src/waqia/model/windows.py": "light/test_windows light/test_golden",
-        "src/waqia/model/align.py": "eval/test_coverage",
+        "src/waqia/model/align.py": "light/test_align eval/test_coverage",
         "src/waqia/model/decode.py": "light/test_decode",
         "src/waqia/model/merge.py": "light/test_merge light/test_pipeline",
         "src/waqia/model/gather.py": "light/test_gather light/test_pipeline",
@@ -57,13 +57,13 @@ GROUPS = {  # name -> source (path, or path:functions) -> the tests that should 
     },
     "score": {
         "eval/score/counts.py": "eval/test_denominators",
-        "eval/score/match.py": "eval/test_denominators eval/test_coreference eval/test_score",
-        "eval/score/scoring.py": "eval/test_denominators eval/test_coreference eval/test_score",
+        "eval/score/match.py": "eval/test_score_by_hand eval/test_denominators eval/test_coreference",
+        "eval/score/scoring.py": "eval/test_score_by_hand eval/test_denominators eval/test_coreference",
         "eval/score/coreference.py": "eval/test_coreference",
         "eval/score/intervals.py": "eval/test_intervals",
-        "eval/score/files.py": "eval/test_score",
+        "eval/score/files.py": "eval/test_score_by_hand",
         "eval/score/metric.py": "eval/test_metric",
-        "eval/score/command.py": "eval/test_command",
+        "eval/score/command.py": "eval/test_score_by_hand",
     },
     "calibrate": {"train/calibrate.py": "train/test_calibrate train/test_calibrate_parts"},
     "optimizer": {"train/training.py:optimizer": "train/test_optimizer", "train/training.py:learning_rate": "train/test_optimizer"},

@@ -61,4 +61,4 @@ def test_every_parameter_is_in_one_group_with_its_rate_and_only_matrices_decay(m
 def test_the_optimiser_is_adamw_with_its_own_moments(model, config):
     found = optimizer(model, config)
     assert type(found) is torch.optim.AdamW
-    assert {(group["betas"], group["eps"]) for group in found.param_groups} == {((0.9, 0.98), 1e-6)}
+    assert {(group["betas"], group["eps"], group["fused"]) for group in found.param_groups} == {((0.9, 0.98), 1e-6, True)}
