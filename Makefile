@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 # Threads that wait must not spin, and glibc should keep memory from step to step instead of giving it back.
 RUN := OMP_WAIT_POLICY=PASSIVE MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824 HF_HUB_OFFLINE=1 $(VENV)/bin/python
+# Files go to the workers whole, in the order of tests/conftest.py: long ones first.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 QUICK := runs/finetune-mini
 
 .PHONY: quickstart test fast lint report gate speed notebooks
@@ -14,10 +16,10 @@ quickstart: $(VENV)/.installed  ## Fine-tune, export, set it beside the shipped 
 	@echo "The same as a page: $(QUICK)/article.html"
 
 test: $(VENV)/.installed
-	$(RUN) -m pytest -n 2 --dist loadfile --durations=15
+	$(RUN) -m pytest $(WORKERS) --durations=15
 
 fast: $(VENV)/.installed  ## Without the tests marked slow
-	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow" --durations=15
+	$(RUN) -m pytest $(WORKERS) -m "not slow" --durations=15
 
 speed: $(VENV)/.installed  ## Whether everything that is measured for speed still runs; no thresholds
 	$(RUN) -m eval.speed --quick

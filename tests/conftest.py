@@ -15,6 +15,34 @@ import pytest
 from waqia import LabelSet
 
 ROOT = Path(__file__).parent.parent
+# Files that take longest, longest first. Workers take whole files (their fixtures are dear), in this order: what is left for the end is
+# short, so that two workers end together.
+LONG = (
+    "train/test_resume.py",
+    "train/test_pretrain.py",
+    "examples/test_notebooks.py",
+    "train/test_quantise.py",
+    "train/test_finetune.py",
+    "eval/test_speed.py",
+    "train/test_hub.py",
+    "faults/test_silent.py",
+    "faults/test_kills.py",
+    "faults/test_size.py",
+    "serve/test_service.py",
+    "serve/test_page.py",
+    "light/test_ray.py",
+    "train/test_settings.py",
+    "train/test_quickstart.py",
+    "train/experiments/test_training_speed.py",
+    "eval/test_report.py",
+    "faults/test_files.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the tests of LONG to the front."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from waqia.model import artefact
 from waqia.reader import LOOK_AHEAD
 from waqia.records import parse_record
 
+QUIET = "كان الطقس معتدلا في معظم المناطق خلال الأسبوع. "  # nothing to find
 TEXT = "قتل ثلاثة مدنيين في قصف مدفعي لقوات النظام على مدينة إدلب مساء أمس."
 
 
@@ -82,14 +83,14 @@ def test_odd_texts_are_read_and_no_offset_lies(reader, labels, text):
     proved(text, reading, labels)
 
 
-def test_a_text_of_two_megabytes_is_read_whole(reader, article, labels):
-    text = (article + "\n") * (1_000_000 // len(article.encode()) + 1)
+def test_a_text_longer_than_what_is_merged_together_is_read_whole(reader, article, labels, monkeypatch):
+    monkeypatch.setattr("waqia.model.pipeline.WINDOWS_TOGETHER", 4)
+    text = "\n".join([article, QUIET * 100, article, QUIET * 100, article])
     reading = reader.read(text)
-    assert reading.error is None
-    assert not reading.truncated
-    assert reading.windows > 100
-    assert reading.incidents[-1].trigger.start > len(text) - len(article)
-    proved(text, reading, labels)
+    assert (reading.error, reading.truncated) == (None, False)
+    assert reading.windows > 3 * 4
+    assert sum(incident.trigger.start > len(text) - len(article) for incident in reading.incidents) >= 3
+    assert proved(text, reading, labels).incidents == reading.incidents
 
 
 def test_a_word_that_no_window_holds_is_reported_as_truncated(reader):

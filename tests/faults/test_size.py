@@ -1,0 +1,22 @@
+"""Texts far beyond what anybody would send."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.light.test_reader import QUIET, proved
+from waqia import Reader
+
+
+@pytest.mark.slow
+def test_a_text_of_a_megabyte_is_read_whole(root, labels):
+    article = (root / "samples/article.txt").read_text("utf-8")
+    quiet = QUIET * (300_000 // len(QUIET))
+    text = "\n".join([article, quiet, article, quiet, article])
+    assert len(text.encode()) > 1_000_000
+    reading = Reader.load(threads=1).read(text)
+    assert (reading.error, reading.truncated) == (None, False)
+    assert reading.windows > 100
+    assert {incident.trigger.start * 3 // len(text) for incident in reading.incidents} == {0, 1, 2}
+    assert reading.incidents[-1].trigger.start > len(text) - len(article)
+    assert proved(text, reading, labels).incidents == reading.incidents
