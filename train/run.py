@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import yaml
+from huggingface_hub import hf_hub_download, snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PretrainedConfig, PreTrainedModel
@@ -24,6 +25,7 @@ from train.model_config import IncidentConfig
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration
+from waqia.model.hub import hub_name
 from waqia.model.pipeline import Model
 from waqia.model.windows import WindowSettings
 
@@ -59,7 +61,8 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path) -> Run:
-        """Read a finished run; ConfigError names what is missing."""
+        """Read a finished run, a folder or one that `train.push` has uploaded (org/name); ConfigError names what is missing."""
+        folder = Path(of_hub(str(folder)))
         if (folder / "encoder.json").is_file():
             raise ConfigError(f"{folder}: a run of the form before 0.2 (encoder.json); expected config.json: fine-tune again")
         for name in ("config.yaml", "calibration.json", "config.json", "tokenizer.json", "model.safetensors", "facts.json"):
@@ -79,6 +82,19 @@ def is_joint(folder: str | Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(said, dict) and said.get("model_type") == IncidentConfig.model_type
+
+
+def of_hub(name: str) -> str:
+    """The folder in the hub's cache of a joint model that `train.push` has uploaded; any other name as it is."""
+    known = hub_name(name)
+    if known is None:
+        return name
+    try:
+        if not is_joint(Path(hf_hub_download(known.repository, "config.json", revision=known.revision)).parent):
+            return name
+        return snapshot_download(known.repository, revision=known.revision, allow_patterns=["*.json", "*.yaml", "*.safetensors"])
+    except OSError as error:
+        raise ConfigError(_not_found(name, error)) from error
 
 
 def load_joint(folder: str | Path, attention: str, dropout: Mapping[str, float] | None = None) -> IncidentModel:
@@ -111,7 +127,7 @@ def start_model(config: FinetuneConfig, labels: LabelSet, texts: Sequence[str]) 
     Where `encoder` is a folder with a joint model of the same label set and head shape its heads go on too; else its encoder alone, with
     new heads (intermediate training, Phang et al. 2018).
     """
-    name = config.encoder
+    name = of_hub(config.encoder) if isinstance(config.encoder, str) else config.encoder
     if isinstance(name, str) and is_joint(name):
         joint = load_joint(name, config.training.attention, _dropout(config))
         same = {"label set": joint.config.labels.to_dict() == labels.to_dict() and _order(joint.config.labels) == _order(labels)}
@@ -151,7 +167,7 @@ def load_encoder(config: FinetuneConfig, texts: Sequence[str]) -> tuple[PreTrain
     """
     if isinstance(config.encoder, RandomEncoder):
         return _random_encoder(config, config.encoder, texts)
-    name = config.encoder
+    name = of_hub(config.encoder)
     if is_joint(name):
         joint = load_joint(name, config.training.attention, _dropout(config))
         return joint.encoder.train(), _own_tokenizer(Path(name))
