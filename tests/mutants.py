@@ -37,9 +37,9 @@ GROUPS = {  # name -> source (path, or path:functions) -> the tests that should 
         "src/waqia/model/calibration.py": "light/test_calibration light/test_decode",
         "src/waqia/model/tensors.py": "light/test_pipeline light/test_windows",
         "src/waqia/model/pipeline.py": "light/test_pipeline light/test_merge light/test_golden",
-        "src/waqia/model/probe.py": "light/test_artefact",
-        "src/waqia/model/artefact.py": "light/test_artefact",
-        "src/waqia/model/backends.py": "light/test_golden",
+        "src/waqia/model/probe.py": "light/test_runtimes",
+        "src/waqia/model/artefact.py": "light/test_artefact_by_hand",
+        "src/waqia/model/backends.py": "light/test_runtimes",
     },
     "document": {
         "src/waqia/document/numbers.py": "light/test_numbers light/test_counts light/test_dates light/test_date_rules",
