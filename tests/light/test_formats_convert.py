@@ -121,6 +121,21 @@ def test_doccano_gives_back_all_but_facts(record, plain, labels):
     assert sorted(remark.what.split()[0] for remark in lost) == ["date", "killed"]
 
 
+def test_doccano_rows_all_have_the_same_fields_since_it_reads_them_as_a_table(record, labels):
+    bare = parse_record({"id": 7, "text": "سلام", "incidents": []}, labels, "here")
+    rows, _ = doccano.write([record, bare], labels)
+    assert [list(row) for row in rows] == [["text", "entities", "relations", "waqia"]] * 2
+    assert all(isinstance(row["waqia"], str) for row in rows)
+    assert doccano.read([(1, rows[1])], labels, "file")[0] == [bare]
+
+
+def test_doccano_files_of_before_are_read(labels):
+    row = {"id": 93, "text": "🔴 قصف", "entities": [{"id": 1, "label": "shelling", "start_offset": 3, "end_offset": 6}], "relations": []}
+    row |= {"record_id": "a", "offsets": "utf-16", "mentions_asked": True, "url": "u"}
+    (record,), _ = doccano.read([(1, row)], labels, "file")
+    assert (record.id, record.extra, record.incidents[0].trigger.text) == ("a", {"url": "u"}, "قصف")
+
+
 def test_doccano_offsets_that_can_be_read_two_ways_are_refused(labels):
     row = {"id": 1, "text": "🔴 قصف مدفعي", "label": [[3, 6, "shelling"]]}
     with pytest.raises(RecordError, match=r"صف .*at 3 \(code-points\).*قصف.*at 2 \(utf-16\).*--offsets"):

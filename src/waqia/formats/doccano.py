@@ -1,11 +1,13 @@
 """doccano: sequence labelling with relations, one JSON object a line, as it imports and exports "JSONL (relation)".
 
-Spans have a label and nothing else ("shelling:alleged", "initiator:REB"), and quote no words; the field "offsets" beside the text, which
-doccano carries along, says how ours are counted (UTF-16 units, as its pages do).
+Spans have a label and nothing else ("shelling:alleged", "initiator:REB"), and quote no words. All else that a record has stands beside the
+text as JSON in one field, "waqia", which doccano carries along; it also says how offsets are counted (UTF-16 units, as its pages do). It is
+one field of text since doccano reads a file as a table: a field that some rows lack becomes NaN there, which its database refuses.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,9 +15,11 @@ from waqia.errors import RecordError
 from waqia.formats.graph import Edge, Graph, Node, Remark, from_record, joint_label, need, split_label, to_record, without_facts
 from waqia.formats.offsets import UTF16, to_unit
 from waqia.labels import LabelSet
+from waqia.records import dump_row
 from waqia.schema import Record
 
-_OURS = ("record_id", "offsets", "annotated", "mentions_asked")
+_BESIDE = "waqia"
+_OURS = (_BESIDE, "record_id", "offsets", "annotated", "mentions_asked")
 _THEIRS = ("id", "text", "entities", "relations", "label", "labels", "Comments", "comments")
 
 
@@ -67,12 +71,25 @@ def _graph(row: Any, labels: LabelSet, where: str) -> tuple[Graph, str | None]:
     for relation in row.get("relations") or []:
         need(relation, f"{where} relation", {"from_id": int, "to_id": int, "type": str})
         edges.append(Edge(str(relation["from_id"]), str(relation["to_id"]), relation["type"]))
-    extra = {key: value for key, value in row.items() if key not in _THEIRS + _OURS}
+    own = _own(row, where)
+    extra = {**(own.get("fields") or {}), **{key: value for key, value in row.items() if key not in _THEIRS + _OURS}}
     if row.get("Comments"):
         extra["comments"] = row["Comments"]
-    annotated, name = row.get("annotated"), row.get("record_id", row.get("id", where))
+    annotated, name = own.get("annotated"), own.get("record_id", row.get("id", where))
     asked = None if annotated is None else tuple(annotated)
-    return Graph(name, row["text"], tuple(nodes), tuple(edges), asked, bool(row.get("mentions_asked")), extra), row.get("offsets")
+    return Graph(name, row["text"], tuple(nodes), tuple(edges), asked, bool(own.get("mentions_asked")), extra), own.get("offsets")
+
+
+def _own(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """What stands beside the text of ours: in one field, or in fields of their own as files before wrote them."""
+    if _BESIDE not in row:
+        return row
+    try:
+        own = json.loads(row[_BESIDE])
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"{where}: {_BESIDE} is {row[_BESIDE]!r:.60}, expected the JSON text that `waqia convert` wrote") from error
+    need(own, f"{where} {_BESIDE}", {"offsets": str})
+    return dict(own)
 
 
 def _nodes(row: dict[str, Any], labels: LabelSet, where: str) -> Iterator[Node]:
@@ -112,4 +129,6 @@ def _row(graph: Graph, labels: LabelSet, above: int) -> dict[str, Any]:
         ours["annotated"] = list(graph.annotated)
     if graph.asked:
         ours["mentions_asked"] = True
-    return {"text": graph.text, "entities": entities, "relations": relations, **ours, **graph.extra}
+    if graph.extra:
+        ours["fields"] = dict(graph.extra)
+    return {"text": graph.text, "entities": entities, "relations": relations, _BESIDE: dump_row(ours)}
