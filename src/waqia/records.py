@@ -259,7 +259,7 @@ def _participant(item: Any, raw: str, labels: LabelSet, where: str, faults: list
     if role is not None and not role.sector and sector is not None:
         faults.append(f"{where}: {item['role']} has sector {sector!r}, expected null: only actors have one")
     score = _parse_score(item, where, faults)
-    others = _mentions(item.get("mentions", []), span, raw, where, faults)
+    others = () if item.get("mentions") is None else _mentions(item["mentions"], span, raw, where, faults)
     return None if faults else Participant(span.start, span.end, span.text, item["role"], sector, score, others)
 
 

@@ -258,3 +258,12 @@ def test_a_span_proves_itself():
     Span(0, 3, "قصف").check("قصف مدفعي", "here")
     with pytest.raises(RecordError, match="here"):
         Span(0, 2, "قصف").check("قصف مدفعي", "here")
+
+
+def test_null_is_what_a_row_leaves_out(row, labels):
+    plain = parse_record(row, labels, "here")
+    incident = row["incidents"][0]
+    incident |= dict.fromkeys(("mentions", "date", "killed", "injured", "score", "facts"))
+    for participant in incident["participants"]:
+        participant |= dict.fromkeys(("mentions", "score"))
+    assert parse_record(row, labels, "here").incidents == plain.incidents
