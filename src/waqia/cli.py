@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code: 0 ok, 1 failure, 2 usage or configuration, 3 bad data, 4 artefact missing or damaged."""
     parser = _parser()
     args = parser.parse_args(argv)
+    if args.command == "batch" and args.ray is not None and args.workers > 1:
+        parser.error("--ray has its own number of workers: give one of --ray and --workers")
     if args.command == "read" and args.format == "html" and len(args.paths) > 1:
         parser.error("--format html makes one page: give one PATH")
     _open_standard_files()
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return labelling.run(args)
         if args.command == "serve":
             return serve.run(args)
-        workers = args.command == "batch" and args.ray is not None  # processes that have a core each
+        workers = args.command == "batch" and (args.ray is not None or args.workers > 1)  # processes that have a core each
         threads = 1 if workers and args.threads is None else args.threads
         reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=labelling.at_least(args), facts=_facts(args))
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("source", metavar="IN", help="JSONL, a JSON array, CSV, Parquet, a folder of texts; - for JSONL on standard input")
     labelling.add_fields(many)
     many.add_argument("target", metavar="OUT", help=f"what its name says: {outputs.WRITTEN}; - for JSONL on standard output")
+    many.add_argument("--workers", type=int, default=1, metavar="N", help="processes of this machine that read (default: %(default)s)")
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     labelling.register(commands)
     serve.add_arguments(commands.add_parser("serve", help="answer over HTTP, with a page to try texts on"))
@@ -229,7 +232,7 @@ def _batch(args: argparse.Namespace, reader: Reader) -> int:
         terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
         named = {name: getattr(args, name) for name in ("id_field", "text_field", "date_field")}
         with files.as_jsonl(args.source, args.target, **named) as source, outputs.as_named(args.target, reader.labels) as target:
-            outcome = batch.run(source, target, reader, terminal=terminal)
+            outcome = batch.run(source, target, reader, workers=args.workers, terminal=terminal)
     else:
         outcome = _ray_run()(args.source, args.target, reader, workers=args.ray)
     _say(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}))

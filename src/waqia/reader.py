@@ -133,7 +133,7 @@ class Reader:
         with ThreadPoolExecutor(1, "waqia-tokenise") as thread:
             group: list[tuple[str, Day]] = []
             windows = thread.submit(cut_texts, [], model)
-            for following in _groups(texts):
+            for following in groups(texts):
                 ahead = thread.submit(cut_texts, [text for text, _ in following], model)
                 yield from self._group(group, windows, model)
                 group, windows = following, ahead
@@ -187,7 +187,7 @@ def _reload(folder: str | Path, backend: str, threads: int | None, tables: Table
     return Reader(loaded, backend, threads, tables, at_least)
 
 
-def _groups(texts: Iterable[str | tuple[str, Day]]) -> Iterator[list[tuple[str, Day]]]:
+def groups(texts: Iterable[str | tuple[str, Day]]) -> Iterator[list[tuple[str, Day]]]:
     """Texts in groups to be read together, and an empty one at the end; a stream that breaks gives all that it had before it raises."""
     group: list[tuple[str, Day]] = []
     characters, fault = 0, None

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, TextIO
 
 from waqia.bulk import job
 from waqia.bulk.progress import Progress
+from waqia.bulk.workers import ReadMany, Said, opened
 from waqia.errors import ConfigError, RecordError
 from waqia.reader import Reader
 from waqia.records import dump_row, parse_line
@@ -59,31 +60,36 @@ class Row:
     fault: str | None
     date: Any = None
 
-    def tail(self, reading: Reading) -> bytes:
-        """The rest of its row of the output."""
-        return f", {dump_row(reading.to_dict())[1:]}\n".encode()
+    def tail(self, reading: str) -> bytes:
+        """The rest of its row of the output, from its reading as JSON."""
+        return f", {reading[1:]}\n".encode()
 
 
-def run(source: str | Path, target: str | Path, reader: Reader, *, terminal: TextIO | None = None) -> Outcome:
+def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int = 1, terminal: TextIO | None = None) -> Outcome:
     """Read every row of `source` into `target`; "-" is standard input or output. Progress is drawn on `terminal`, else logged.
 
-    ConfigError where `target` holds something else than what an earlier start of this job wrote, or is being written by another process.
-    OSError, with the name of the file, where one cannot be read or written; a row is written whole or not at all.
+    More `workers` than one are processes of this machine with a copy of the reader each; they write the same bytes, and the number may
+    change when the job is started again. ConfigError where `target` holds something else than what an earlier start of this job wrote, or
+    is being written by another process. OSError, with the name of the file, where one cannot be read or written; a row is written whole or
+    not at all.
     """
-    with _opened(source) as lines:
+    with _opened(source) as lines, opened(reader, workers) as many:
         if _is_stream(target):
             with _stream(target) as out:
-                return _write(_rows(lines, _name(source)), out, target, reader, Outcome(0, 0, 0), _progress(lines, terminal))
+                readings = _readings(_rows(lines, _name(source)), reader, many)
+                return _write(readings, out, target, Outcome(0, 0, 0), _progress(lines, terminal))
         place = Path(target).resolve()
         if place.exists() and os.path.samestat(place.stat(), os.fstat(lines.fileno())):
             raise ConfigError(f"{target}: is the input itself; give another output file")
         if place.is_dir():
             raise ConfigError(f"{target}: is a folder; give an output file, or --ray for a folder of Parquet")
         with job.locked(place, place.with_name(f"{place.name}.lock")):
-            return _go_on(lines, source, place, reader, terminal)
+            return _go_on(lines, source, place, reader, many, terminal)
 
 
-def _go_on(lines: BinaryIO, source: str | Path, target: Path, reader: Reader, terminal: TextIO | None) -> Outcome:
+def _go_on(
+    lines: BinaryIO, source: str | Path, target: Path, reader: Reader, many: ReadMany, terminal: TextIO | None
+) -> Outcome:
     beside = target.with_name(f"{target.name}.job.json")
     before, name = job.known(beside), "-" if str(source) == "-" else str(Path(source).resolve())
     if not target.exists() or not target.stat().st_size:
@@ -99,20 +105,22 @@ def _go_on(lines: BinaryIO, source: str | Path, target: Path, reader: Reader, te
     except _ChangedError as changed:
         if before is None or before["input"] != name or not lines.seekable():
             raise ConfigError(f"{target}:{changed}; give another output file or remove it") from changed
-        again = _mend(lines, source, target, reader)
+        again = _mend(lines, source, target, reader, many)
         lines.seek(0)
         kept, rows = _resume(_rows(lines, _name(source)), target, reader)
         kept = Outcome(kept.before - again, again, kept.errors)
     with target.open("ab", buffering=0) as out:
-        return _write(rows, out, target, reader, kept, _progress(lines, terminal))
+        return _write(_readings(rows, reader, many), out, target, kept, _progress(lines, terminal))
 
 
-def _write(rows: Iterator[Row], out: BinaryIO, target: str | Path, reader: Reader, kept: Outcome, progress: Progress) -> Outcome:
+def _write(
+    readings: Iterator[tuple[Row, Said]], out: BinaryIO, target: str | Path, kept: Outcome, progress: Progress
+) -> Outcome:
     written = errors = 0
     before, shown = kept.before + kept.written, out.isatty()
     try:
-        for row, reading in _readings(rows, reader):
-            line = row.head + row.tail(reading)
+        for row, reading in readings:
+            line = row.head + row.tail(reading.json)
             _put(out, escape_controls(line.decode()).encode() if shown else line, target)
             written += 1
             if reading.error is not None:
@@ -129,17 +137,19 @@ def escape_controls(line: str) -> str:
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
-def _readings(rows: Iterable[Row], reader: Reader) -> Iterator[tuple[Row, Reading]]:
+def _readings(rows: Iterable[Row], reader: Reader, many: ReadMany) -> Iterator[tuple[Row, Said]]:
     waiting: deque[Row] = deque()
 
-    def texts() -> Iterator[str | tuple[str, Any]]:
+    label_set = f"{reader.labels.name}/{reader.labels.version}"
+
+    def texts() -> Iterator[tuple[str, Any]]:
         for row in rows:
             waiting.append(row)
             yield row.text, row.date
 
-    for reading in reader.read_many(texts()):
+    for said in many(texts()):
         row = waiting.popleft()
-        yield row, Reading(label_set=reading.label_set, model=reading.model, error=row.fault) if row.fault else reading
+        yield row, Said.of(Reading(label_set=label_set, model=reader.model, error=row.fault)) if row.fault else said
 
 
 def _put(out: BinaryIO, line: bytes, target: str | Path) -> None:
@@ -296,7 +306,7 @@ def _proved(line: bytes, row: Row, reader: Reader) -> Reading | None:
     except (ValueError, TypeError, RecursionError):
         return None
     label_set = f"{reader.labels.name}/{reader.labels.version}"
-    if reading.model != reader.model or reading.label_set != label_set or row.tail(reading) != rest:
+    if reading.model != reader.model or reading.label_set != label_set or row.tail(dump_row(reading.to_dict())) != rest:
         return None
     return None if row.fault and reading.error != row.fault else reading
 
@@ -307,7 +317,7 @@ def _foreign(count: int, line: bytes, row: Row | None) -> str:
     return f"{count + 1}: {found}… is not of this job (expected {wanted})"
 
 
-def _mend(lines: BinaryIO, source: str | Path, target: Path, reader: Reader) -> int:
+def _mend(lines: BinaryIO, source: str | Path, target: Path, reader: Reader, many: ReadMany) -> int:
     """Write the output anew where its input changed: proved rows as they are, changed ones read; how many were read.
 
     ConfigError, and nothing touched, where that would lose a reading whose id the input no longer has. It ends with the last row
@@ -320,12 +330,12 @@ def _mend(lines: BinaryIO, source: str | Path, target: Path, reader: Reader) -> 
     blank = (Row(row.line, row.end, row.id, row.head, "" if row.line in kept else row.text, row.fault) for row in rows)
     partial, again = target.with_name(f"{target.name}.part"), 0
     with target.open("rb") as old, partial.open("wb", buffering=0) as out:
-        for row, reading in _readings(blank, reader):
+        for row, reading in _readings(blank, reader, many):
             if row.line in kept:
                 old.seek(kept[row.line])
                 _put(out, old.readline(), partial)
             else:
-                _put(out, row.head + row.tail(reading), partial)
+                _put(out, row.head + row.tail(reading.json), partial)
                 again += 1
         os.fsync(out.fileno())
     partial.replace(target)

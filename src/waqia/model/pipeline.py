@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -218,19 +219,27 @@ def _likely(one: Happening, model: Model) -> bool:
 
 def _incidents(parts: Sequence[Part], found: Sequence[Sequence[Happening]], texts: Sequence[str], model: Model) -> list[list[Incident]]:
     """The incidents of each part, with what all their mentions say of participants and status."""
-    said: dict[tuple[int, int], list[tuple[Mention, Participants]]] = {}
-    for job, one in _asked(parts, found, model):
-        said.setdefault((job.part, job.incident), []).append((job.mention, one))
+    jobs = _jobs(found)
+    left = Counter((job.part, job.incident, job.mention.window) for job in jobs)
+    waiting: dict[tuple[int, int, int], list[Participants]] = defaultdict(list)
+    statuses: dict[tuple[int, int], list[Floats]] = defaultdict(list)
+    told: dict[tuple[int, int], list[tuple[int, list[Participant]]]] = defaultdict(list)
+    for job, one in _asked(jobs, parts, model):
+        key, whole = (job.part, job.incident, job.mention.window), (job.part, job.incident)
+        statuses[whole].append(one.status_logits)
+        waiting[key].append(one)
+        if len(waiting[key]) == left[key]:  # at once: kept for all incidents, the answers would be most of what reading takes of memory
+            part = parts[job.part]
+            picked = list(_participants(part.windows[job.mention.window], waiting.pop(key), texts[part.text], model))
+            told[whole].append((job.mention.window, picked))
     return [
-        [_incident(one, said[place, number], part, texts[part.text], model) for number, one in enumerate(happenings)]
+        [_incident(one, statuses[place, number], told[place, number], texts[part.text], model) for number, one in enumerate(happenings)]
         for place, (part, happenings) in enumerate(zip(parts, found, strict=True))
     ]
 
 
-def _asked(
-    parts: Sequence[Part], found: Sequence[Sequence[Happening]], model: Model
-) -> Iterator[tuple[_Job, Participants]]:
-    """What the participants graph says of up to ASKED mentions of every incident in every window, mentions of like windows together."""
+def _jobs(found: Sequence[Sequence[Happening]]) -> list[_Job]:
+    """Up to ASKED mentions of every incident in every window."""
     jobs = []
     for place, happenings in enumerate(found):
         for number, one in enumerate(happenings):
@@ -239,6 +248,11 @@ def _asked(
                 asked[mention.window] = asked.get(mention.window, 0) + 1
                 if asked[mention.window] <= ASKED:
                     jobs.append(_Job(place, number, mention, one.type))
+    return jobs
+
+
+def _asked(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[tuple[_Job, Participants]]:
+    """What the participants graph says of mentions, those in windows of like length together."""
     words = [len(parts[job.part].windows[job.mention.window].words) for job in jobs]
     order = sorted(range(len(jobs)), key=lambda n: words[n])
     chosen: list[int] = []
@@ -264,11 +278,12 @@ def _ask(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[
         yield job, Participants(said.role_logits[row, :n, :n], said.status_logits[row], said.sector_logits[row, :n])
 
 
-def _incident(one: Happening, said: Sequence[tuple[Mention, Participants]], part: Part, text: str, model: Model) -> Incident:
+def _incident(
+    one: Happening, statuses: Sequence[Floats], told: Sequence[tuple[int, list[Participant]]], text: str, model: Model
+) -> Incident:
     labels = model.labels
-    by_window = groupby(sorted(said, key=lambda row: row[0].window), key=lambda row: row[0].window)
-    found = [p for window, rows in by_window for p in _participants(part.windows[window], [r for _, r in rows], text, model)]
-    status = list(labels.statuses)[int(np.mean([answer.status_logits for _, answer in said], 0).argmax())]
+    found = [participant for _, picked in sorted(told, key=itemgetter(0)) for participant in picked]
+    status = list(labels.statuses)[int(np.mean(statuses, 0).argmax())]
     trigger, *others = (Span(mention.start, mention.end, mention.text) for mention in one.mentions)
     mentions = tuple(sorted(others, key=lambda span: span.start))
     order = {name: place for place, name in enumerate(labels.roles)}
