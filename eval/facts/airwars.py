@@ -1,13 +1,13 @@
 """Texts against facts that people coded: the main incident's date, its killed and injured civilians, its place and who struck.
 
 The main incident of a text is the one that tells most of who was hurt, then the one told first. Coded numbers count civilians alone and
-several texts together, so not every text can be right.
+several texts together, so not every text can be right. Guesses from the whole text stand beside what the main incident tells.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from eval.facts.figures import hit, summary
 from eval.facts.geo import Meant, belligerent_family, place_within
 from eval.score.counts import Counts
 from waqia.document.actors import ActorTable
-from waqia.document.facts import Told, incident_facts
+from waqia.document.counts import Bound
+from waqia.document.counts import Counts as Casualties
+from waqia.document.facts import IncidentFacts, incident_facts, told_counts
 from waqia.document.gazetteer import Gazetteer
+from waqia.document.sentences import casualties_in
+from waqia.document.totals import totals
 from waqia.errors import RecordError
 from waqia.reader import Reader
 from waqia.records import read_rows
-from waqia.schema import Incident, Reading
+from waqia.schema import Incident, Reading, Span
 
 DAYS = 1  # a date counts as right within so many days
 
@@ -63,36 +67,79 @@ def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
 
 
 def score(row: Coded, reading: Reading, meant: Meant) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
-    """What is right of one text, and what is wrong with both values; a fact that was not coded is not asked."""
-    main = main_incident(row, reading, meant)
-    facts = Told() if main is None else incident_facts(row.text, main, row.date)
+    """What is right of one text, and what is wrong with both values; a fact that was not coded is not asked.
+
+    Beside what the main incident tells stand guesses: the text's day where no day is told, and of the killed and injured the first
+    that the text tells anywhere.
+    """
+    facts = main_facts(row, reading, meant)
     tally: dict[str, Counts] = {}
     errors: list[dict[str, Any]] = []
     if row.date is not None and row.day is not None:
         right = facts.when is not None and _near(facts.when.start, facts.when.end, row.day)
         tally[f"date within {DAYS} day"] = hit(right)
+        tally[f"date within {DAYS} day, else the text's day"] = hit(_near(row.date, row.date, row.day) if facts.when is None else right)
         if facts.when is not None:
             tally[f"date within {DAYS} day, where one is read"] = hit(right)
         told = "none read" if facts.when is None else f"{facts.when.iso()} ({facts.told.text if facts.told else ''})"
         errors += [] if right else [_error("date", row, str(row.day), told, none=facts.when is None)]
+    anywhere = text_counts(row.text, reading, meant)
     for kind in ("killed", "injured"):
         coded: tuple[int, int] | None = getattr(row, kind)
         if coded is None:
             continue
-        bound = getattr(facts.counts, kind)
-        read = None if bound is None else bound.estimate()
-        right = read is not None and coded[0] <= read <= coded[1]
+        read, guess = (_number(getattr(counts, kind)) for counts in (facts.counts, anywhere))
+        right = _within(read, coded)
         tally[f"{kind} within bounds"] = hit(right)
+        tally[f"{kind} within bounds, first of the text"] = hit(_within(guess, coded))
         if read is not None:
             tally[f"{kind} within bounds, where one is read"] = hit(right)
         errors += [] if right else [_error(kind, row, list(coded), read, none=read is None)]
     return tally, errors
 
 
+def main_facts(row: Coded, reading: Reading, meant: Meant) -> IncidentFacts:
+    """The facts of the main incident; none where the text has no incident."""
+    main = main_incident(row, reading, meant)
+    if main is None:
+        return IncidentFacts()
+    claimed = _casualties(reading.incidents) if main.type in meant.strikes else None
+    return incident_facts(row.text, main, row.date, claimed=claimed)
+
+
+def text_counts(text: str, reading: Reading, meant: Meant) -> Casualties:
+    """The first counts that a text tells of its violent incidents, else the first that stand anywhere in it, numbers before vague words."""
+    phrases = [told_counts(text, span) for span in dict.fromkeys(_casualties(_violent(reading, meant)))]
+    found = [told_counts(text, span) for span in casualties_in(text, 0, len(text))]
+    known, anywhere = totals(text, phrases).counts.bounds, totals(text, found).counts.bounds
+    return Casualties(**{**anywhere, **known})
+
+
+def _casualties(incidents: Sequence[Incident]) -> list[Span]:
+    return [
+        Span(span.start, span.end, span.text)
+        for incident in incidents
+        for p in incident.participants
+        if p.role == "casualties"
+        for span in (p, *p.mentions)
+    ]
+
+
+def _number(bound: Bound | None) -> int | None:
+    return None if bound is None else bound.estimate()
+
+
+def _within(read: int | None, coded: tuple[int, int]) -> bool:
+    return read is not None and coded[0] <= read <= coded[1]
+
+
 def main_incident(row: Coded, reading: Reading, meant: Meant) -> Incident | None:
     """The violent incident that tells most of who was hurt and when, the first of equals; any incident where none is violent."""
-    violent = [incident for incident in reading.incidents if meant.happened(incident, meant.violent)]
-    return max(violent or reading.incidents, key=lambda incident: _tells(row, incident), default=None)
+    return max(_violent(reading, meant) or reading.incidents, key=lambda incident: _tells(row, incident), default=None)
+
+
+def _violent(reading: Reading, meant: Meant) -> list[Incident]:
+    return [incident for incident in reading.incidents if meant.happened(incident, meant.violent)]
 
 
 def _tells(row: Coded, incident: Incident) -> tuple[int, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waqia.document.counts import Bound, Counts, incident_totals, read_counts
+from waqia.document.counts import Bound, Counts, read_counts
 from waqia.errors import ConfigError
 
 
@@ -14,6 +14,33 @@ from waqia.errors import ConfigError
     ("phrase", "expected"),
     [
         ("مقتل مدني ونجله وإصابة سبعة", {"killed": [2, 2], "injured": [7, 7]}),
+        ("فقد طفلان حياتهما", {"killed": [2, 2]}),
+        ("فقدان رجل لحياته", {"killed": [1, 1]}),
+        ("امرأة فقدت حياتها", {"killed": [1, 1]}),
+        ("ارتقاء أربعة أطفال", {"killed": [4, 4]}),
+        ("لترتقي شهيدتان", {"killed": [2, 2]}),
+        ("ارتقى شابان", {"killed": [2, 2]}),
+        ("أدى إلى وفاته", {"killed": [1, 1]}),
+        ("لوفاته", {"killed": [1, 1]}),
+        ("ما أدى لمقتله على الفور", {"killed": [1, 1]}),
+        ("ضحيتين", {"killed": [2, 2]}),
+        ("أصيب برصاص الحراس", {"injured": [1, 1]}),
+        ("مقتله برصاص عناصر الدورية", {"killed": [1, 1]}),
+        ("إصابة 5 أطفال بجروح متفاوتة", {"injured": [5, 5]}),
+        ("إصابة خمسة أطفال بجروح خطيرة في حي الأربعين", {"injured": [5, 5]}),
+        ("وفاة شاب متأثراً بجراحه", {"killed": [1, 1]}),
+        ("إصابة رجل وطفلتيه", {"injured": [3, 3]}),
+        ("وأصيب شقيقاها", {"injured": [2, 2]}),
+        ("م ق ت ل 3 عناصر", {"killed": [3, 3]}),
+        ("ف ق دان طفلة لحي ات ها", {"killed": [1, 1]}),
+        ("الش هداء إلى 21", {"killed": [21, 21]}),
+        ("12 ش ه يداً", {"killed": [12, 12]}),
+        ("وإص ابة عشرة مدنيين", {"injured": [10, 10]}),
+        ("ق ت ي لان", {"killed": [2, 2]}),
+        ("وقُتل اليوم مدنيان", {"killed": [2, 2]}),
+        ("قُتلا", {"killed": [2, 2]}),
+        ("أُصيبوا برصاص الحراس", {"injured": [2, None]}),
+        ("لقي حتفه", {"killed": [1, 1]}),
         ("مقتل شرطي ومختار", {"killed": [2, 2]}),
         ("إصابة رجل وزوجته وطفليهما", {"injured": [4, 4]}),
         ("قتيلان وجريح", {"killed": [2, 2], "injured": [1, 1]}),
@@ -78,9 +105,3 @@ def test_acled_policy_codes_vague_counts(phrase: str, least: int, acled: int) ->
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(ConfigError, match="policy is 'most', expected one of least, acled"):
         Bound(1, 1).estimate(policy="most")
-
-
-def test_totals_take_the_more_complete_count_and_keep_the_other() -> None:
-    totals = incident_totals([read_counts("مقتل 3"), read_counts("قتل خمسة مدنيين"), read_counts("عشرات القتلى")])
-    assert totals.counts.killed == Bound(5, 5)
-    assert totals.others == {"killed": (Bound(3, 3), Bound(20, None, word="dozens"))}

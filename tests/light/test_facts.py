@@ -55,12 +55,13 @@ def test_an_incident_carries_all_facts_with_the_spans_that_tell_them():
     facts = incident.facts
     assert list(facts) == ["date", "counts", "actors", "places"]
     assert facts["date"]["time_precision"] == 1
-    assert facts["counts"]["injured"] == {"min": 20, "max": None, "word": "dozens"}
+    injured = facts["counts"]["injured"]
+    assert {**injured, "span": injured["span"]["text"]} == {"min": 20, "max": None, "word": "dozens", "span": "وأصيب العشرات"}
     actor, place = facts["actors"][0], facts["places"][0]
     assert (actor["role"], actor["id"], actor["country"]) == ("initiator", "syrian-regime-forces", "SY")
     assert (place["country"], place["exact"], place["alternatives"]) == ("SY", True, [])
     assert (round(place["latitude"], 1), round(place["longitude"], 1)) == (35.7, 36.5)
-    for told_by in (facts["date"]["span"], actor["span"], place["span"]):
+    for told_by in (facts["date"]["span"], injured["span"], actor["span"], place["span"]):
         assert TEXT[told_by["start"] : told_by["end"]] == told_by["text"]
 
 

@@ -8,7 +8,6 @@ nothing; people joined by «و» are added. A phrase that does not say what happ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 from waqia.document.numbers import clitics, fold, known_form, read_number, split_words
@@ -31,18 +30,26 @@ _SUBSET = re.compile(
 _DUAL_AFTER = re.compile(r"\b(?:كانا|قتلا|اصيبا|استشهدا|احدهما|كلاهما|هما|[يت]\w{2,}ان)\b")
 _DUAL_VOWEL = re.compile("\u064e\u064a\u0652?\u0646(?=[\u064b-\u0650]?(?:\\W|$))")  # «مصورَين», vowelled as a dual
 _GLUED = re.compile(r"\b[بول]?(ما|لا|مالا)((?:يقل|تقل|يزيد|تزيد|يقارب|يربو|يناهز)\b)")  # «لايقل», «مايزيد»
+_LIFE = re.compile("(?:ل|ال|لل)?(?:ارواح|حيا[هت])(?:ه|ها|هم|هن|هما)?")
+_WOUNDS = re.compile("ب(?:ال)?(?:جروح|جراح|حروق|كسور|رضوض|شظايا|اختناق)(?:ه|ها|هم|هن|هما)?")
+_VERB = re.compile("(?:قتل|استشهد|توفي|جرح|اصيب)(ت|وا|ا|تا|)")
+_OF_THE_DEAD = ("مصرع", "حتف", "ارواح", "ضحيت", "حيات", "لحيات", "بحيات")  # whose pronoun is of those counted before
+_PIECES = 6  # of a word that is split
+_NO_PIECE = ("و", "في", "من", "ما", "لا", "عن", "علي", "لم", "ان", "بن", "ابن")
 _NEGATION = ("لا", "دون", "بدون", "لم", "عدم", "بلا", "ولا", "لن", "ولم")
 _BESIDE = 5
 _NEAR = 8  # words between a count and the verb outside the phrase that rules it
 _BEFORE_NUMBER = frozenset(("ما", "لا", "مالا", "عن", "من", "علي", "ان", "عددهم", "عددهن", "الي"))
 _TWO = ("اثنين", "اثنان", "اثنتين", "اثنتان")
-_THINGS = frozenset(("خساير", "اضرار", "ماديه", "حالات", "حصيله", "جروح", "جراح", "هجوم", "قصف", "انفجار", "تفجير", "غاره", "اشتباكات"))
+_ARMS = "رصاص رصاصه طلق شظيه شظايا نيران نار قذيفه قذايف لغم الغام عبوه صاروخ صواريخ قنبله سلاح سكين مسيره طايره"
+_THINGS = frozenset(f"خساير اضرار ماديه حالات حصيله جروح جراح هجوم قصف انفجار تفجير غاره اشتباكات {_ARMS}".split())
 _AFTER_AND = ("وسط", "والد", "والده", "وزير", "وكيل", "واحد", "وجهاء", "وجها", "وفق")  # words that begin with a «و» of their own
 _LIGHT = frozenset(
     word
     for words in (
         "في من علي الي عن قد به بها فيه فيها اثر اثرها بذلك لاحقا ايضا نتيجه جراء جرا سقوط وقوع سقط سقطت خلف خلفت اوقع",
-        "ما حاله بعض كلا تم اثنا او",
+        "ما حاله بعض كلا تم اثنا او خلال بعد قبل عقب عند حيث فور الفور ضمن حتي",
+        "اليوم امس يوم مسا صباح فجر ظهر عصر ليل ليله الليله الاحد الثلاثا الاربعا الخميس الجمعه السبت",
     )
     for word in words.split()
 )
@@ -50,22 +57,29 @@ _LIGHT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """At least `min` and at most `max` people, None where it is open; `word` names a vague count: several, dozens or hundreds."""
+    """At least `min` and at most `max` people, None where it is open; `word` names a vague count: several, dozens or hundreds.
+
+    `more` says that the phrase gives the number below `min`: «أكثر من 30» is at least 31.
+    """
 
     min: int
     max: int | None
     about: bool = False
     word: str = ""
+    more: bool = False
 
     def __add__(self, other: Bound) -> Bound:
         top = None if self.max is None or other.max is None else self.max + other.max
-        return Bound(self.min + other.min, top, self.about or other.about, self.word or other.word)
+        return Bound(self.min + other.min, top, self.about or other.about, self.word or other.word, self.more or other.more)
 
     def estimate(self, *, policy: str = "least") -> int:
-        """One number: the least, or with "acled" what ACLED codes for «عدد من» (10), «عشرات» (12), «مئات» (100). ConfigError else."""
+        """One number: the one told (30 for «أكثر من 30»), and of a vague count the least or what ACLED codes ("acled").
+
+        ACLED codes 10 for «عدد من», 12 for «عشرات», 100 for «مئات». ConfigError for another policy.
+        """
         if policy not in POLICIES:
             raise ConfigError(f"policy is {policy!r}, expected one of {', '.join(POLICIES)}")
-        return ACLED[self.word] if policy == "acled" and self.word else self.min
+        return ACLED[self.word] if policy == "acled" and self.word else self.min - self.more
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +112,6 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """The counts that stand for an incident, and per kind every other one that its text gives."""
-
-    counts: Counts
-    others: dict[str, tuple[Bound, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Group:
     """A counted group of people: its bound, where its words end, and what its own noun says of them."""
 
@@ -125,12 +131,12 @@ def read_counts(phrase: str, *, before: str = "", after: str = "") -> Counts:
     {'killed': [2, 2], 'injured': [7, 7]}
     """
     words = _repair(split_words(_GLUED.sub(" \\1 \\2 ", fold(_DUAL_VOWEL.sub("\u064aن اثنين", phrase)))))
-    words = _without_subsets(words)
+    words = _without_subsets(_without_wounds(words))
     zero = _none_at_all(words)
     if zero is not None:
         return zero
     dual = bool(_DUAL_AFTER.search(" ".join(split_words(fold(after))[:8])))
-    found = _open_last(_read_groups(words, dual) or _first_person(words), words)
+    found = _open_last(_read_groups(words, dual) or _first_person(words) or _bare_verb(words), words)
     if not found:
         return Counts()
     return _tally(_with_context(found, before, after, joined=phrase.lstrip().startswith("و")), joint=_is_joint(words))
@@ -140,8 +146,25 @@ def _first_person(words: list[str]) -> list[tuple[_Group, str]]:
     """A phrase that names somebody by no word of the lists («أبو فلان قتل»): one person."""
     kind = next((said.kind for word in words if (said := fate(word)) is not None), "")
     for at, word in enumerate(words):
+        if known_form(word, lambda rest: rest in _THINGS):
+            break  # «أصيب برصاص الحراس»
         if fate(word) is None and word not in _LIGHT and (group := _group(words, at, dual=False, loose=True)) is not None:
             return [(group, kind)]
+    return []
+
+
+def _bare_verb(words: list[str]) -> list[tuple[_Group, str]]:
+    """A verb that names nobody («قُتل برصاص قناص», «قتلا», «أصيبوا», «لقي حتفه»): as many as its ending or its pronoun says."""
+    for at, word in enumerate(words):
+        said = fate(word)
+        if said is None or said.kind not in (KILLED, INJURED):
+            continue
+        count = suffix_count(said.suffix)
+        ending = next((found[1] for _, rest in clitics(word) if (found := _VERB.fullmatch(rest))), None)
+        if count is None and ending is not None:
+            count = {"": 1, "ت": 1, "وا": 0}.get(ending, 2)
+        if count is not None:
+            return [(_Group(Bound(count, count) if count else Bound(2, None, word="several"), at + 1), said.kind)]
     return []
 
 
@@ -154,38 +177,25 @@ def _open_last(found: list[tuple[_Group, str]], words: list[str]) -> list[tuple[
     return found
 
 
-def incident_totals(counts: Iterable[Counts]) -> Totals:
-    """What several phrases about one incident, in the order of the text, tell together: of each kind the exact over the vague one, then
-    the larger, then the later; the others are kept."""
-    chosen: dict[str, Bound] = {}
-    others: dict[str, tuple[Bound, ...]] = {}
-    for each in counts:
-        for kind, bound in each.bounds.items():
-            last = chosen.get(kind)
-            if last is None:
-                chosen[kind] = bound
-            elif last != bound:
-                keep, drop = (last, bound) if _completeness(last) > _completeness(bound) else (bound, last)
-                chosen[kind] = keep
-                others[kind] = (*others.get(kind, ()), drop)
-    return Totals(Counts(**chosen), others)
-
-
-def _completeness(bound: Bound) -> tuple[bool, int]:
-    return not bound.word, bound.min
-
-
 def _repair(words: list[str]) -> list[str]:
-    """Words with those that filters made others split put together again («ق تل», «القت لى»)."""
+    """Words with those that filters made others split put together again («ق تل», «القت لى», «ش ه يدا»)."""
     repaired: list[str] = []
-    for word in words:
-        last = repaired[-1] if repaired else ""
-        split = last.isalpha() and word.isalpha() and last not in ("و", "في", "من", "ما", "لا") and (len(last) < 5 and len(word) < 4)
-        if split and fate(last) is None and fate(word) is None and fate(last + word) is not None:
-            repaired[-1] = last + word
-        else:
-            repaired.append(word)
+    at = 0
+    while at < len(words):
+        size = next((n for n in range(min(_PIECES, len(words) - at), 1, -1) if _is_split(words[at : at + n])), 1)
+        repaired.append("".join(words[at : at + size]))
+        at += size
     return repaired
+
+
+def _is_split(pieces: list[str]) -> bool:
+    """Whether pieces, short ones among them, are a word of the lists that none of them is alone."""
+    short = all(len(piece) < 6 for piece in pieces) and min(map(len, pieces)) < 4
+    if not (short and all(piece.isalpha() and piece not in _NO_PIECE for piece in pieces)):
+        return False
+    whole = "".join(pieces)
+    known = fate(whole) is not None or _LIFE.fullmatch(whole) is not None
+    return known and all(fate(piece) is None for piece in pieces)
 
 
 def _without_subsets(words: list[str]) -> list[str]:
@@ -203,6 +213,12 @@ def _without_subsets(words: list[str]) -> list[str]:
         while at < len(words) and not (words[at][0] == "و" and _opens(words, at)):
             at += 1
     return kept
+
+
+def _without_wounds(words: list[str]) -> list[str]:
+    """The words without «بجروح», «متأثراً بجراحه», where another word says what happened."""
+    others = [word for word in words if not _WOUNDS.fullmatch(word)]
+    return others if any(fate(word) is not None for word in others) else words
 
 
 def _heads(last: str, part: str) -> bool:
@@ -270,7 +286,7 @@ def _another(word: str) -> bool:
 
 def _lost(verb: Fate | None, words: list[str]) -> Fate | None:
     """«فقد … أرواحهم» is to die."""
-    died = verb is not None and verb.kind == MISSING and any(re.fullmatch("(?:ال)?(?:ارواح|حيا[هت])(?:ه|ها|هم)?", word) for word in words)
+    died = verb is not None and verb.kind == MISSING and any(_LIFE.fullmatch(word) for word in words)
     return replace(verb, kind=KILLED) if verb is not None and died else verb
 
 
@@ -288,7 +304,7 @@ def _predicate(
     if found and not kind and all(not ruling for _, ruling in found):
         return verb.kind, [(group, verb.kind) for group, _ in found], True
     count = suffix_count(verb.suffix)
-    if count is not None and verb.suffix and not _counted(found, verb.kind) and not words[at].startswith(("مصرع", "حتف", "ارواح", "ضحيت")):
+    if count is not None and verb.suffix and not _counted(found, verb.kind) and not words[at].startswith(_OF_THE_DEAD):
         bound = Bound(count, count) if count else Bound(2, None, word="several")
         return verb.kind, [*found, (_Group(bound, at + 1, tail=True), verb.kind)], True
     return verb.kind, found, True
@@ -340,7 +356,7 @@ def _group(words: list[str], at: int, *, dual: bool, loose: bool) -> _Group | No
     number = read_number(words, start)
     if number is not None and not (number.end < len(words) and NOT_PEOPLE.fullmatch(words[number.end])):
         value = number.value
-        bound = Bound(value + 1, None, about) if more else Bound(value, None if least else value, about)
+        bound = Bound(value + 1, None, about, more=True) if more else Bound(value, None if least else value, about)
         return _noun_group(words, number.end, Bound(0, value - 1, about) if under else bound, explicit=True)
     return _uncounted(words, at, dual=dual, loose=loose) if start == at and number is None else None
 

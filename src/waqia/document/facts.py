@@ -11,36 +11,54 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from waqia.document.actors import Actor, ActorTable, link_actors
-from waqia.document.counts import POLICIES, Bound, Counts, Totals, incident_totals, read_counts
+from waqia.document.counts import POLICIES, Bound, Counts, read_counts
 from waqia.document.dates import DateInterval, resolve_date
 from waqia.document.gazetteer import Gazetteer
 from waqia.document.options import Facts, Tables
 from waqia.document.places import resolve_places
+from waqia.document.sentences import casualties_in, sentence_around, speaks, times_in
+from waqia.document.totals import Told, Totals, sums_up, totals
 from waqia.errors import RecordError
 from waqia.schema import Incident, Participant, Reading, Span
 
+NEAR = 80  # characters between a mention and a day of its sentence
 CONTEXT = 200  # characters on either side of a phrase that help to understand it
+_DAYS = ("hour", "part", "day")
 _FINE = ("hour", "part", "day", "week", "span", "month", "year", "vague")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class IncidentFacts:
     """When an incident was and how many it hurt, each with the span that tells it.
 
-    `others` are the counts that the text also gives, by kind: earlier or less complete ones.
+    `source` of the date is "sentence" where no participant tells it.
     """
 
     when: DateInterval | None = None
     told: Span | None = None
-    counts: Counts = field(default_factory=Counts)
-    others: Mapping[str, tuple[Bound, ...]] | None = None
+    source: str = ""
+    totals: Totals = field(default_factory=Totals)
+
+    @property
+    def counts(self) -> Counts:
+        """The counts that stand for the incident."""
+        return self.totals.counts
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; only what is known."""
-        date = {} if self.when is None or self.told is None else {"date": _date(self.when, self.told)}
-        counts = {kind: _bound(bound) for kind, bound in self.counts.bounds.items()}
-        others = {kind: [_bound(bound) for bound in bounds] for kind, bounds in (self.others or {}).items()}
+        date = {} if self.when is None or self.told is None else {"date": {**_date(self.when, self.told), **_source(self.source)}}
+        told = self.totals.told
+        counts = {
+            kind: {**_bound(bound), **_source(told[kind].source), "span": Span.to_dict(told[kind].span)}
+            for kind, bound in self.counts.bounds.items()
+        }
+        others = {kind: [_bound(bound) for bound in bounds] for kind, bounds in self.totals.others.items()}
         return {**date, **({"counts": counts} if counts else {}), **({"other_counts": others} if others else {})}
+
+
+def told_counts(text: str, span: Span, source: str = "") -> Told:
+    """What a casualties phrase of a text counts, read with the text around it."""
+    return Told(span, _counts(text, span), source)
 
 
 def parse_date(said: object) -> datetime.date | None:
@@ -64,24 +82,38 @@ def add_facts(text: str, reading: Reading, date: datetime.date | None, *, tables
     it has one sector in the text.
     """
     options = tables.facts if tables else Facts(places=False, actors=False)
-    incidents = tuple(_with_told(text, incident, date, options) for incident in reading.incidents)
+    claimed = [span for incident in reading.incidents for span in _spans(incident, "casualties")]
+    harmful = tables.harmful if tables else frozenset[str]()
+    incidents = tuple(
+        _with_told(text, incident, date, options, claimed if incident.type in harmful else None) for incident in reading.incidents
+    )
     reading = replace(reading, incidents=incidents)
     if tables and tables.actors:
         reading = _with_actors(text, reading, tables.actors, date)
     return _with_places(text, reading, tables.gazetteer) if tables and tables.gazetteer else reading
 
 
-def incident_facts(text: str, incident: Incident, date: datetime.date | None) -> Told:
-    """What the time and casualties participants of one incident tell, all their mentions read in the order of the text."""
+def incident_facts(text: str, incident: Incident, date: datetime.date | None, *, claimed: Iterable[Span] | None = None) -> IncidentFacts:
+    """What one incident's time and casualties participants tell, all their mentions read in the order of the text.
+
+    Where they tell none, the sentences of its mentions are read, and what the grammars read there with certainty is marked "sentence".
+    `claimed` are casualties of the text's incidents, which are nobody else's; None reads no casualties from sentences.
+    """
     when, told = _when(text, incident, date) or (None, None)
-    totals = _totals(text, incident)
-    return Told(when, told, totals.counts, totals.others or None)
+    source = ""
+    if when is None and not _spans(incident, "time"):
+        when, told = _sentence_day(text, incident, date) or (None, None)
+        source = "sentence" if when else ""
+    phrases = [told_counts(text, span) for span in _spans(incident, "casualties")]
+    if not phrases and claimed is not None:
+        phrases = _sentence_counts(text, incident, claimed)
+    return IncidentFacts(when, told, source, totals(text, phrases))
 
 
-def _with_told(text: str, incident: Incident, date: datetime.date | None, options: Facts) -> Incident:
-    told = incident_facts(text, incident, date)
+def _with_told(text: str, incident: Incident, date: datetime.date | None, options: Facts, claimed: Iterable[Span] | None) -> Incident:
+    told = incident_facts(text, incident, date, claimed=claimed)
     told = told if options.dates else replace(told, when=None, told=None)
-    told = told if options.counts else replace(told, counts=Counts(), others=None)
+    told = told if options.counts else replace(told, totals=Totals())
     when = incident.date if incident.date is not None or told.when is None else told.when.iso()
     killed = _total(told.counts.killed, options.policy) if incident.killed is None else incident.killed
     injured = _total(told.counts.injured, options.policy) if incident.injured is None else incident.injured
@@ -128,9 +160,33 @@ def _resolve(text: str, span: Span, date: datetime.date | None) -> DateInterval 
     return resolve_date(span.text, date, before=text[max(0, span.start - CONTEXT) : span.start], after=text[span.end : span.end + CONTEXT])
 
 
-def _totals(text: str, incident: Incident) -> Totals:
-    spans = sorted(_spans(incident, "casualties"), key=lambda span: span.start)
-    return incident_totals(_counts(text, span) for span in spans)
+def _sentence_day(text: str, incident: Incident, date: datetime.date | None) -> tuple[DateInterval, Span] | None:
+    """The day that the sentences of an incident's mentions name near them, where they all name the same one."""
+    found = []
+    for mention in incident.all_mentions:
+        bounds = sentence_around(text, mention.start)
+        for span in times_in(text, *bounds):
+            near = max(span.start - mention.end, mention.start - span.end) <= NEAR
+            when = _resolve(text, span, date) if near and not speaks(text[bounds[0] : span.start]) else None
+            if when is not None and when.grain in _DAYS:
+                found.append((when, span))
+    return found[0] if len({when.start for when, _ in found}) == 1 else None
+
+
+def _sentence_counts(text: str, incident: Incident, claimed: Iterable[Span]) -> list[Told]:
+    """Numbers of killed that the sentences of an incident's mentions tell and no participant of the text.
+
+    Injured read that way were wrong more often than right, so they are left out.
+    """
+    sentences = [bounds for bounds in _sentences(text, incident) if not sums_up(text[slice(*bounds)])]
+    spans = [span for bounds in sentences for span in casualties_in(text, *bounds)]
+    free = [span for span in spans if all(span.end <= other.start or other.end <= span.start for other in claimed)]
+    found = [(span, _counts(text, span).killed) for span in free]
+    return [Told(span, Counts(killed=killed), "sentence") for span, killed in found if killed is not None and not killed.word]
+
+
+def _sentences(text: str, incident: Incident) -> list[tuple[int, int]]:
+    return list(dict.fromkeys(sentence_around(text, mention.start) for mention in incident.all_mentions))
 
 
 def _counts(text: str, span: Span) -> Counts:
@@ -146,13 +202,17 @@ def _mentions(participant: Participant) -> tuple[Span, ...]:
 
 
 def _total(bound: Bound | None, policy: str) -> int | None:
-    """One number for a record: the least; for «عدد من», «عشرات» what the policy says, None with "least"."""
+    """One number for a record: the one told; for «عدد من», «عشرات» what the policy says, None with "least"."""
     return None if bound is None or (bound.word and policy == POLICIES[0]) else bound.estimate(policy=policy)
 
 
 def _date(when: DateInterval, told: Span) -> dict[str, Any]:
     days = {"start": when.start.isoformat(), "end": when.end.isoformat(), "grain": when.grain}
     return {**days, "time_precision": when.time_precision, "anchored": when.anchored, "span": Span.to_dict(told)}
+
+
+def _source(source: str) -> dict[str, str]:
+    return {"source": source} if source else {}
 
 
 def _bound(bound: Bound) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 
 PACKAGED, GEONAMES = "packaged", "geonames"
+HARMFUL = ("Battles/Armed clash", "Explosions/Remote violence/", "Violence against civilians/Attack")  # ACLED's names
 KINDS = ("dates", "counts", "places", "actors")
 
 
@@ -41,7 +42,8 @@ class Facts:
     def open(self, labels: LabelSet) -> Tables:
         """The tables that these facts need. RecordError names file and line of a fault, ConfigError an extra that is not installed."""
         gazetteer = _gazetteer(self.gazetteer) if self.places else None
-        return Tables(self, gazetteer, _actors(self.aliases, labels) if self.actors else None, self._identity())
+        harmful = frozenset(name for name, kind in labels.incident_types.items() if any(code.startswith(HARMFUL) for code in kind.acled))
+        return Tables(self, gazetteer, _actors(self.aliases, labels) if self.actors else None, harmful, self._identity())
 
     def _identity(self) -> str:
         """All that these facts depend on, the contents of files included and not their paths."""
@@ -56,12 +58,13 @@ class Facts:
 class Tables:
     """The opened tables of `Facts`; None where they are not asked for. Picklable, with the contents of a user's files.
 
-    `identity` tells two of them apart by what they hold.
+    `harmful` are the incident types whose sentence may tell their dead, `identity` tells two of them apart by what they hold.
     """
 
     facts: Facts
     gazetteer: Gazetteer | None
     actors: ActorTable | None
+    harmful: frozenset[str]
     identity: str
 
 
