@@ -42,9 +42,9 @@ GROUPS = {  # name -> source (path, or path:functions) -> the tests that should 
         "src/waqia/model/backends.py": "light/test_runtimes",
     },
     "document": {
-        "src/waqia/document/numbers.py": "light/test_numbers light/test_counts light/test_dates light/test_date_rules",
-        "src/waqia/document/timewords.py": "light/test_dates light/test_date_rules",
-        "src/waqia/document/dates.py": "light/test_dates light/test_date_rules",
+        "src/waqia/document/numbers.py": "light/test_numbers light/test_count_rules light/test_date_rules",
+        "src/waqia/document/timewords.py": "light/test_timewords light/test_date_rules light/test_dates",
+        "src/waqia/document/dates.py": "light/test_date_rules light/test_dates",
         "src/waqia/document/peoplewords.py": "light/test_people_words light/test_count_rules light/test_counts",
         "src/waqia/document/counts.py": "light/test_counts light/test_count_rules",
         "src/waqia/document/folding.py": "light/test_place_rules light/test_places light/test_actors",

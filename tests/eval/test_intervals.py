@@ -90,3 +90,13 @@ def test_counts_are_added_by_document_whatever_their_order():
     names, counts = by_document([{"b": Counts(1, 2, 3)}, {"a": Counts(4, 5, 6)}, {"b": Counts(1, 1, 1)}], ["y", "x", "y"])
     assert names == ["a", "b"]
     assert counts.tolist() == [[[4, 5, 6], [0, 0, 0]], [[0, 0, 0], [2, 3, 4]]]
+
+
+@pytest.mark.parametrize(("given", "interval"), [(5, None), (6, (1.0, 1.0))])
+def test_a_figure_needs_more_than_half_of_the_resamples(given, interval):
+    asked = iter(range(100))
+
+    def figures(tally):
+        return {"some": 1.0 if next(asked) <= given else None}  # the first question is about the file itself
+
+    assert bootstrap(hits(0, 1), range(2), figures, resamples=10)["some"] == interval

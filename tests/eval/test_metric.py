@@ -75,3 +75,20 @@ def test_a_prediction_with_an_error_counts_as_empty(lines):
     failed = [json.dumps({**json.loads(line), "error": "boom"}) for line in lines["references"]]
     figures = IncidentScores(LABELS).compute(predictions=failed, references=lines["references"])
     assert figures["incidents F1"] == 0
+
+
+def test_a_prediction_with_an_error_keeps_its_id_text_and_error(lines):
+    failed = [json.dumps({**json.loads(line), "error": "boom"}) for line in lines["references"]]
+    pairs = IncidentScores(LABELS).pairs(failed, lines["references"])
+    assert [said for _, said in pairs] == [Record(name, TEXT, extra={"error": "boom"}) for name in "abc"]
+    assert [gold.id for gold, _ in pairs] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("changed", [{"predictions": -1}, {"predictions": 2}, {"references": 2}, {"references": -2}])
+def test_only_0_and_1_are_types_and_minus_1_in_gold(labels, changed):
+    rows = {name: [[changed.get(name, 0)] + [0] * (len(labels.incident_types) - 1)] for name in ("predictions", "references")}
+    with pytest.raises(RecordError) as found:
+        TypeScores(LABELS).compute(**rows)
+    gold, said = rows["references"][0], rows["predictions"][0]
+    expected = f"expected {len(labels.incident_types)} of 0 and 1, or -1 in gold"
+    assert str(found.value) == f"row 0: found gold {gold} and prediction {said}, {expected}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -14,6 +15,7 @@ from eval.score.match import (
     Item,
     answered,
     asked_types,
+    best_overlap,
     judged,
     match,
     overlap,
@@ -188,6 +190,16 @@ def test_average_precision_is_over_the_passages_that_were_asked(scores):
     assert scoring.average_precision(partly, LABELS)["arrest"] == 1.0
 
 
+def test_average_precision_is_told_by_type_and_as_a_mean():
+    gold = [GOLD[2], Record("b", TEXT)]
+    said = [Record("c", TEXT, extra={"types": {"arrest": 0.5}}), Record("b", TEXT, extra={"types": {"arrest": 0.6}})]
+    data = scoring.score(gold, said, LABELS).to_dict()
+    assert (data["types"]["arrest"]["average_precision"], data["mean_average_precision"]) == (0.5, 0.5)
+    lines = scoring.table(data)
+    assert lines[-1] == "mean average precision of the types 0.500"
+    assert f"{'arrest':<22} {1:>5} {0:>5}      –  0.000  0.000  0.000  0.500" in lines
+
+
 def test_types_are_what_a_record_says_marks_or_answers():
     plain = Record("a", TEXT, (incident("arrest", 7),), extra={"answers": {"shelling": "yes", "protest": "no", "arrest": "yes"}})
     assert passage_types(plain) == {"arrest", "shelling"}
@@ -209,6 +221,8 @@ def test_overlap_is_what_two_spans_share_of_the_longer_one():
     assert overlap(Span(2, 10, "cdefghij"), Span(0, 4, "abcd")) == 2 / 8
     assert overlap(Span(0, 4, "abcd"), Span(4, 5, "e")) == 0.0
     assert overlap(Span(0, 4, "abcd"), Span(9, 10, "j")) == 0.0
+    assert best_overlap([], [Span(0, 4, "abcd")]) == 0.0
+    assert best_overlap([Span(0, 4, "abcd"), Span(6, 8, "gh")], [Span(7, 8, "h"), Span(20, 21, "x")]) == 0.5
 
 
 def test_incidents_are_as_alike_as_their_mentions_and_a_little_more_of_one_status():
@@ -387,3 +401,16 @@ def test_the_command_scores_two_files(tmp_path, capsys):
     with pytest.raises(SystemExit):
         scoring.main(["--help"])
     assert "python -m eval.score GOLD PRED" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_ends_a_script_quietly(tmp_path, monkeypatch):
+    def main():
+        raise BrokenPipeError
+
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as done:
+            run(main)
+        assert done.value.code == 0
+        out.write("what nobody reads")
+    assert (tmp_path / "out").read_text() == ""

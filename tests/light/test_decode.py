@@ -167,3 +167,19 @@ def test_logits_and_probabilities_turn_into_each_other():
     assert sigmoid(np.array([-1e9, 1e9], np.float32)).tolist() == pytest.approx([0.0, 1.0], abs=1e-12)
     assert logit(np.array([0.0, 1.0])).tolist() == pytest.approx([-27.631021, 27.631021], abs=1e-3)
     assert softmax(np.array([[0.0, np.log(3)], [1000.0, 1000.0]])).ravel().tolist() == pytest.approx([0.25, 0.75, 0.5, 0.5])
+
+
+def test_one_row_of_logits_is_enough_and_single_precision_is_kept():
+    assert softmax(np.array([0.0, np.log(3)])).tolist() == pytest.approx([0.25, 0.75])
+    assert {function(np.zeros((2, 2))).dtype for function in (softmax, sigmoid, logit)} == {np.dtype(np.float32)}
+    assert float(sigmoid(np.array(-1e9))) == pytest.approx(1 / (1 + np.exp(60.0)), rel=1e-5)
+    assert float(sigmoid(np.array(1e9))) == 1.0
+
+
+def test_of_forty_equally_likely_mentions_or_participants_the_first_comes_first():
+    logits = np.zeros((40, 4), np.float32)
+    found = pick_mentions(logits, np.full(40, -1, np.float32), WordRange(0, 40), 0.5, 1.0)
+    assert [row[0].start for row in found] == list(range(40))
+    likely = np.full((40, 40, 1), -9, np.float32)
+    likely[range(40), range(40)] = 2
+    assert [row[1].start for row in pick_participants(likely, np.full(1, 0.5, np.float32), 1.0)] == list(range(40))
