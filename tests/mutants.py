@@ -53,7 +53,9 @@ GROUPS = {  # name -> source (path, or path:functions) -> the tests that should 
         "src/waqia/document/places.py": "light/test_place_rules light/test_places",
         "src/waqia/document/actors.py": "light/test_actor_rules light/test_actors",
         "src/waqia/document/options.py": "light/test_facts",
-        "src/waqia/document/facts.py": "light/test_facts light/test_places light/test_actors",
+        "src/waqia/document/facts.py": "light/test_facts light/test_facts_totals",
+        "src/waqia/document/sentences.py": "light/test_facts_totals light/test_facts",
+        "src/waqia/document/totals.py": "light/test_facts_totals light/test_facts",
     },
     "score": {
         "eval/score/counts.py": "eval/test_denominators",

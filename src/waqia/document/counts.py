@@ -371,7 +371,7 @@ def _before_number(words: list[str], at: int) -> tuple[int, bool, bool, bool, bo
             about = True
         elif rests & set(_MORE):
             more = True
-        elif rests & {"يقل", "تقل"} and start and words[start - 1] in ("لا", "ولا", "مالا"):
+        elif (rests & {"يقل", "تقل"} and start and words[start - 1] in ("لا", "ولا", "مالا")) or words[start] == "الاقل":
             least = True
         elif rests & {"اقل", "دون"} and start + 1 < len(words) and (words[start + 1] == "من" or read_number(words, start + 1)):
             under = True

@@ -96,6 +96,7 @@ _NO_DUAL = _words(
     "بحرين صين بساتين متين طين مسكين قين كان ان حين تين بين معاون مامون هارون سعدون خلدون قانون زيتون حسون تعاون بدون مليون",
     "كانون عون",
 )
+_BEFORE_PEOPLE = ("", "و", "ف", "ب", "ل", "وب", "ال", "وال", "لال", "بال", "ولال")
 NOT_PEOPLE = re.compile(
     r"عاما?|سنه|سنوات|سنين|اعوام|ربيعا|شهرا?|اشهر|يوما?|ايام|ساع(?:ه|ات)|دقيقه|دقايق|كيلو\w*|كم|مترا?|امتار|%|"
     r"بالميه|قذيف\w+|قذايف|صاروخا?|صواريخ|غار\w+|سيار\w+"
@@ -139,7 +140,8 @@ def people(word: str, *, dual: bool = False, loose: bool = False) -> int | None:
 
     `dual` says that vowels or context show a dual; `loose` takes any unknown word as one person (the place of a victim).
     """
-    for cut, rest in clitics(word):
+    forms = clitics(word)
+    for _, rest in forms:
         if rest in _NOUNS:
             return _NOUNS[rest][1]
         if rest in _PLURALS:
@@ -159,8 +161,9 @@ def people(word: str, *, dual: bool = False, loose: bool = False) -> int | None:
             return 0
         if own and own[1][-1] in "اي" and (own[1][:-1] in _BROKEN_DUALS or (own[1][-2] == "ت" and own[1][:-2] + "ه" in _SINGLES)):
             return 2  # «طفليها», «شقيقاها», «طفلتيه»
-        if cut in ("", "و", "ف", "ب", "ل", "وب", "ال", "وال", "لال", "بال", "ولال") and (shape := _shape(rest, dual)) is not None:
-            return shape
+    shaped = [] if any(rest in _NO_DUAL for _, rest in forms) else [_shape(rest, dual) for cut, rest in forms if cut in _BEFORE_PEOPLE]
+    if any(shape is not None for shape in shaped):
+        return max(shape for shape in shaped if shape is not None)  # «وجنديين» is two, though no list has «وجندي»
     if read_ordinal([word], 0) and not word.endswith(("ين", "ون")):
         return 1
     return 1 if loose else None
@@ -168,7 +171,7 @@ def people(word: str, *, dual: bool = False, loose: bool = False) -> int | None:
 
 def _shape(word: str, dual: bool) -> int | None:
     """How many a word of unknown meaning names by its ending; None where the ending tells nothing."""
-    if word in _NO_DUAL or len(word) < 4:
+    if len(word) < 4:
         return None
     if word.endswith(("تان", "تين")) and len(word) > 5:
         return 2
