@@ -12,7 +12,6 @@ Where the interval holds 0 or p is above 0.05, the data cannot decide, and the a
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from eval.score.counts import Tally, add
 from eval.score.files import read_gold, read_predictions
 from eval.score.intervals import Effect, paired
 from eval.score.scoring import LOWER_IS_BETTER, Scores, headline, score
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record
@@ -100,7 +100,7 @@ def _side(figure: Side) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, score, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("a", type=Path, metavar="A")
     parser.add_argument("b", type=Path, metavar="B")
     parser.add_argument("--gold", type=Path, required=True)

@@ -6,7 +6,6 @@ or one with nothing to score, ends with 5 and says by how much it fell; a gate f
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from eval.score.command import run
+from waqia.arguments import Parser
 from waqia.errors import ConfigError, RecordError
 
 NOT_MET = 5
@@ -65,7 +65,7 @@ def _say(name: str, value: float | None, least: float) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print, and return 0 or 5."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("scores", type=Path, metavar="SCORES.json")
     parser.add_argument("--gates", type=Path, default=Path("configs/gates.yaml"), help="(default: %(default)s)")
     args = parser.parse_args(argv)

@@ -100,3 +100,12 @@ def _manifest(folder: Path) -> str | None:
 def _sum(path: Path) -> str:
     with path.open("rb") as file:
         return f"{path.stat().st_size}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def check_run(folder: Path) -> None:
+    """ConfigError unless a folder holds all files of a finished run; takes no torch."""
+    if (folder / "encoder.json").is_file():
+        raise ConfigError(f"{folder}: a run of the form before 0.2 (encoder.json); expected config.json: fine-tune again")
+    for name in ("config.yaml", "calibration.json", "config.json", "tokenizer.json", "model.safetensors", "facts.json"):
+        if not (folder / name).is_file():
+            raise ConfigError(f"{folder}: {name} is missing; expected the output folder of a finished python -m train.finetune")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from waqia.arguments import did_you_mean
 from waqia.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -174,12 +175,6 @@ def config_path(argv: Sequence[str]) -> str:
     return argv[0]
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """"; did you mean …?" where a known name is near, else nothing."""
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def _instead(path: str) -> str:
     known = sorted(map(str, Path("configs").rglob("*.yaml")))
     return "give the path of a configuration, such as configs/waqia-mini/quickstart.yaml" + did_you_mean(path, known)
@@ -196,7 +191,7 @@ def _near(name: str, known: Sequence[str]) -> str:
     """The hint for a key that is unknown where it stands: the dotted name of the key that it is most like."""
     by_last = {key.rpartition(".")[2]: key for key in known}
     near = difflib.get_close_matches(name, by_last, 1)
-    return f"; did you mean {by_last[near[0]]}?" if near else ""
+    return did_you_mean(by_last[near[0]], known) if near else ""
 
 
 def _keys(kind: type[BaseModel], above: str = "") -> Iterator[str]:

@@ -9,7 +9,6 @@ python -m train.data card FILE…                         counts by type, status
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
@@ -20,6 +19,7 @@ from typing import Any
 
 from eval.analysis.gsr_import import import_gsr
 from eval.score.command import run as run_script
+from waqia.arguments import Parser
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.records import each_row, id_key, parse_record, prove, read_records, read_rows, write_records
@@ -30,7 +30,7 @@ SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one of the five commands."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("validate", "card", "convert", "split", "import-gsr"):
         command = commands.add_parser(name)

@@ -7,7 +7,6 @@ started again. A finished one says so and stops, unless --again.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import logging
@@ -20,6 +19,7 @@ from pathlib import Path
 from eval.score.command import run as run_script
 from train.checkpoints import restore
 from train.config import FinetuneConfig, load_config
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.records import read_records
@@ -30,7 +30,7 @@ log = logging.getLogger("train.finetune")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prove the configuration and the records, which takes no torch; then train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("--again", action="store_true", help="train anew where the output holds a finished run, and replace it")
     args = parser.parse_args(argv)

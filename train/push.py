@@ -7,12 +7,12 @@ the texts that it was judged on (dev-predictions.jsonl) and its logs stay here.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from eval.score.command import run as run_script
 from train.card import artefact_card
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.model import artefact, hub
 
@@ -23,7 +23,7 @@ CARD = "README.md"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prove the folder, then upload it in one commit."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="an artefact, or the output folder of python -m train.finetune")
     parser.add_argument("repository", metavar="ORG/NAME", help="a model repository; it is made where there is none")
     parser.add_argument("--card", type=Path, metavar="FILE", help="model card, as model-card.md of python -m eval.report")

@@ -8,22 +8,18 @@ manifest. An int8 artefact, such as the one in the package, is quantised anew fr
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import onnx
-from onnx import ModelProto, TensorProto, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from eval.score.command import run as run_script
 from eval.score.files import prediction
 from eval.score.scoring import score
 from train import export
+from waqia.arguments import Parser
 from waqia.errors import GateError
 from waqia.model import artefact
 from waqia.model.artefact import Artefact
@@ -41,13 +37,12 @@ PARTS = ("encoder", "participants")
 GATED = ("incidents F1", "actors F1")
 DROP = 0.01  # most that a gated figure may lose
 SUFFIX = "-int8"  # of the model's name
-LARGE = 128  # rows and columns from which a matrix is worth it
 Inputs = Mapping[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Calibrate, quantise, score both, refuse or write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("source", type=Path, metavar="RUN_OR_ARTEFACT", help="a finished run, or an artefact")
     parser.add_argument("out", type=Path, metavar="OUT", help="artefact to write; one already there is replaced")
     parser.add_argument("--calibrate", type=Path, required=True, metavar="DEV", help="records whose passages fix the int8 ranges")
@@ -81,6 +76,8 @@ def as_artefact(source: Path, folder: Path) -> Artefact:
 
 def whole(int8: Artefact, folder: Path) -> Artefact:
     """Write the artefact in fp32 that one in int8 stands for: its weights as they were rounded, what they multiply not rounded."""
+    from train.int8 import dequantise  # and with it onnx, seconds to import
+
     with tempfile.TemporaryDirectory() as graphs:
         plain = {name: dequantise(int8.folder / name, Path(graphs) / name) for name in GRAPHS}
         card = {name: value for name, value in int8.card.items() if name != "int8"}
@@ -90,6 +87,8 @@ def whole(int8: Artefact, folder: Path) -> Artefact:
 
 def quantise_parts(plain: Artefact, passages: Sequence[str], parts: Sequence[str], folder: Path) -> dict[str, Path]:
     """The artefact's graphs by file name, those of `parts` written to `folder` in int8, with ranges from reading the passages."""
+    from train.int8 import quantise
+
     seen = Recorder(open_backend("onnxruntime", plain.folder))
     read_texts(passages, Model(plain.model, seen, plain.tokenizer, plain.labels, plain.windows, plain.calibration))
     graphs = {name: plain.folder / name for name in GRAPHS}
@@ -128,75 +127,6 @@ class Recorder:
     def merge(self, pairs: Pairs) -> Floats:
         """What the backend says."""
         return self._backend.merge(pairs)
-
-
-def quantise(graph: Path, target: Path, inputs: Iterable[Inputs]) -> Path:
-    """Write `graph` to `target` with its large linear layers in int8, their ranges taken over `inputs`."""
-    plain, halved = with_whole_weights(onnx.load(graph))
-    with tempfile.TemporaryDirectory() as folder:  # the quantiser leaves files beside what it reads
-        whole, written = Path(folder) / "whole.onnx", Path(folder) / "int8.onnx"
-        onnx.save(plain, whole)
-        quantize_static(
-            whole, written, _Feed(inputs),
-            quant_format=QuantFormat.QDQ, per_channel=True, weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
-            reduce_range=True,  # 7-bit weights: processors without VNNI saturate when they add two products of 8 bits
-            nodes_to_quantize=large_products(plain),
-            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},  # what is added next is fp32
-        )  # fmt: skip
-        onnx.save(export.store_as_half(onnx.load(written), halved), target)
-    return target
-
-
-def dequantise(graph: Path, target: Path) -> Path:
-    """Write what `quantise` made as a graph in fp32 again."""
-    model = onnx.load(graph)
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    unrounded: dict[str, str] = {}  # what a value was before it was rounded
-    kept = []
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
-            rounded, scale, zero = (numpy_helper.to_array(constants[name]).astype("float32") for name in node.input)
-            constants[node.output[0]] = numpy_helper.from_array((rounded - zero) * scale, node.output[0])  # a scale a column
-        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            unrounded[node.output[0]] = unrounded.get(node.input[0], node.input[0])
-        else:
-            kept.append(node)
-    given = {unrounded[one.name]: one.name for one in model.graph.output if one.name in unrounded}  # the graph's own names stay
-    for names in (names for node in kept for names in (node.input, node.output)):
-        plain = [unrounded.get(name, name) for name in names]
-        names[:] = [given.get(name, name) for name in plain]
-    used = {name for node in kept for name in node.input}
-    del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(kept)
-    model.graph.initializer.extend(tensor for name, tensor in constants.items() if name in used)
-    onnx.save(export.store_as_half(model), target)
-    return target
-
-
-class _Feed(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, inputs: Iterable[Inputs]) -> None:
-        self._inputs: Iterator[Inputs] = iter(inputs)
-
-    def get_next(self) -> Inputs | None:
-        return next(self._inputs, None)
-
-
-def with_whole_weights(model: ModelProto) -> tuple[ModelProto, set[str]]:
-    """The graph with its fp16 constants as fp32 ones again, as the quantiser wants them, and their names."""
-    graph = model.graph
-    stored = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
-    casts = [node for node in graph.node if node.op_type == "Cast" and node.input[0] in stored]
-    for node in casts:
-        tensor = stored[node.input[0]]
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float32"), node.output[0]))
-        graph.node.remove(node)
-    return model, {node.output[0] for node in casts}
-
-
-def large_products(model: ModelProto) -> list[str]:
-    """Names of the products with a constant matrix of LARGE or more either way: linear layers, but for the last ones of the heads."""
-    shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
-    return [node.name for node in model.graph.node if node.op_type == "MatMul" and min(shapes.get(node.input[1], [0])) >= LARGE]
 
 
 def compare(plain: Path, quantised: Path, gold: Sequence[Record], backend: str) -> dict[str, dict[str, float | None]]:

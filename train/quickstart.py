@@ -6,7 +6,6 @@ by a bootstrap over documents. Started again it goes on where it was, and a fini
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import time
@@ -21,6 +20,7 @@ from eval.score.scoring import score
 from train import finetune
 from train.config import FinetuneConfig, load_config
 from waqia import Reader
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.records import parse_record
 from waqia.schema import Record
@@ -35,7 +35,7 @@ Figures = Mapping[str, Mapping[str, Any]]  # figure -> value, interval
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, export, read, score, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("--gold", type=Path, default=Path("data/test.jsonl"), help="(default: %(default)s)")
     args = parser.parse_args(argv)

@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, Pretr
 
 from train import tokenizer as tokenizers
 from train.backend import TorchBackend
-from train.checkpoints import file_is_whole, seal_file
+from train.checkpoints import check_run, file_is_whole, seal_file
 from train.config import FinetuneConfig, RandomEncoder, load_config
 from train.model import IncidentModel
 from train.model_config import IncidentConfig
@@ -63,11 +63,7 @@ class Run:
     def load(cls, folder: Path) -> Run:
         """Read a finished run, a folder or one that `train.push` has uploaded (org/name); ConfigError names what is missing."""
         folder = Path(of_hub(str(folder)))
-        if (folder / "encoder.json").is_file():
-            raise ConfigError(f"{folder}: a run of the form before 0.2 (encoder.json); expected config.json: fine-tune again")
-        for name in ("config.yaml", "calibration.json", "config.json", "tokenizer.json", "model.safetensors", "facts.json"):
-            if not (folder / name).is_file():
-                raise ConfigError(f"{folder}: {name} is missing; expected the output folder of a finished python -m train.finetune")
+        check_run(folder)
         config = load_config(FinetuneConfig, folder / "config.yaml")
         model = load_joint(folder, config.training.attention)
         calibration = Calibration.from_dict(json.loads((folder / "calibration.json").read_text("utf-8")))

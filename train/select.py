@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from eval.score.command import run as run_script
 from train.config import Part, Share, load_config
+from waqia.arguments import Parser
 from waqia.bulk import files
 from waqia.errors import ConfigError, RecordError
 from waqia.formats import convert
@@ -57,7 +57,7 @@ class Choice:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Choose, and write the tasks; the exit code is 0."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("pool", metavar="POOL")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--n", type=int, default=100, help="how many texts (default: %(default)s)")
@@ -120,6 +120,8 @@ def choose(
     )
     if not free.any():
         return []
+    from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
+
     vectors = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True).fit_transform([*texts, *(record.text for record in labelled)])
     mine, others = vectors[: len(texts)], vectors[len(texts) :]
     near = np.asarray((mine @ others.T).max(axis=1).todense()).ravel() if labelled else np.zeros(len(texts))

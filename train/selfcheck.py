@@ -6,12 +6,12 @@ as in evaluation. Whatever is then missing is lost to windows, word bounds or de
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -19,8 +19,7 @@ from tokenizers import Tokenizer
 from eval.score.command import run as run_script
 from eval.score.counts import Counts, add
 from eval.score.scoring import Scores, score
-from train.features import read_windows
-from train.model import Sizes
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.model.align import Reach, count
 from waqia.model.calibration import Calibration
@@ -29,6 +28,9 @@ from waqia.model.tensors import Batch, Encoded, Floats, Pairs, Participants, Tri
 from waqia.model.windows import Ints, WindowSettings, split
 from waqia.records import read_records
 from waqia.schema import Record
+
+if TYPE_CHECKING:
+    from train.model import Sizes
 
 SURE = 20.0
 
@@ -47,6 +49,9 @@ def check(records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, set
 
     Items that no cause explains are counted over texts of one window: between windows participants that read the same are taken for one.
     """
+    from train.features import read_windows  # and with it torch, seconds to import
+    from train.model import Sizes
+
     reach = Reach()
     oracle = Oracle(list(read_windows(records, tokenizer, labels, settings, reach)), Sizes.of(labels))
     model = Model("oracle", oracle, tokenizer, labels, settings, Calibration.plain(labels))
@@ -122,7 +127,7 @@ class Oracle:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check files and print what is lost."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/waqia-mini/tokenizer.json"), help="(default: %(default)s)")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="(default: %(default)s)")

@@ -14,7 +14,6 @@ in the repository; whoever has the sources gets the training files back.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections import Counter
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.score.command import run as run_script
+from waqia.arguments import Parser
 from waqia.bulk.files import rows
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
@@ -212,7 +212,7 @@ def _texts(paths: Iterable[Path]) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make stand-off labels, or records of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("make")
     one.add_argument("file", type=Path, metavar="FILE")

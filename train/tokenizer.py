@@ -8,18 +8,21 @@ words) and drops every mark of `waqia.arabic`. A vocabulary, and with it an enco
 
 from __future__ import annotations
 
-import argparse
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerBase
 
 from eval.score.command import run as run_script
 from waqia.arabic import FOLDED, ISOLATED, LETTERS, MARKS, SAME, SEPARATORS, SIGNS, ranges
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 VERSION = 2
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -146,7 +149,7 @@ def upgrade(tokenizer: Tokenizer) -> Tokenizer:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read one tokenizer.json, write another."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("action", choices=["upgrade"])
     parser.add_argument("old", type=Path, help="tokenizer.json to read")
     parser.add_argument("new", type=Path, help="tokenizer.json to write; may be the same file")

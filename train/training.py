@@ -38,12 +38,13 @@ from eval.score.scoring import headline, score
 from train.calibrate import calibrate
 from train.card import card
 from train.checkpoints import PARTIAL, newest_valid, replace_folder, seal
-from train.config import FinetuneConfig, did_you_mean
+from train.config import FinetuneConfig
 from train.features import FEATURES, Collator, dataset
 from train.finetune import data_hashes, label_hash
 from train.model import IncidentModel
 from train.order import EpochOrder
 from train.run import Run, checkpoints, start_model, window_settings
+from waqia.arguments import did_you_mean
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration

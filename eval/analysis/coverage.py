@@ -7,7 +7,6 @@ on one word). With an incident its participants are lost.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tokenizers import Tokenizer
 
 from eval.score.command import run
 from eval.score.files import read_gold
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.model import artefact
 from waqia.model.align import Reach, count
@@ -33,7 +33,7 @@ def reach(records: Iterable[Record], tokenizer: Tokenizer, labels: LabelSet, set
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, count, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("artefact", type=Path, metavar="ARTEFACT")
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("--out", type=Path, help="also write the counts as JSON here")

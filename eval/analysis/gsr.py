@@ -13,7 +13,6 @@ for it, and CAMEO's MED (media) and HLH (health) are read as PLOVER's JRN and ME
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Sequence, Set
@@ -28,6 +27,7 @@ from eval.score.counts import Counts, Tally, add
 from eval.score.files import prediction, read_predictions
 from eval.score.intervals import bootstrap
 from eval.score.match import passage_types
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.reader import Reader
 from waqia.schema import Participant, Record, Span
@@ -39,7 +39,7 @@ Pair = tuple[Record, Record]  # gold and prediction
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Import, read, judge, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("system", type=Path, metavar="ARTEFACT_OR_PRED")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--split", choices=("train", "dev", "test", "all"), default="dev", help="(default: %(default)s)")

@@ -16,7 +16,6 @@ number of incidents of a text is told as well.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from eval.score.counts import Counts, Tally, add
 from eval.score.files import read_gold, read_predictions
 from eval.score.intervals import bootstrap
 from eval.score.match import judged
+from waqia.arguments import Parser
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.model import artefact
@@ -137,7 +137,7 @@ def _model(folder: str) -> Model:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, compare, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("--readings", type=Path, metavar="PRED", help="also judge what a system read in the gold texts")
     parser.add_argument("--artefact", metavar="DIR", help="also judge the merging head of this artefact on the gold mentions")

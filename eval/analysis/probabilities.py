@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from eval.score.command import judge, run
 from eval.score.counts import mean
@@ -72,6 +71,8 @@ def average_precisions(columns: Mapping[str, tuple[Sequence[Judgement], Sequence
 
 def _weighted_precision(truth: Sequence[bool], p: Sequence[float], weights: NDArray[np.int64]) -> float | None:
     """Average precision of weighted judgements; None where the weights leave only one answer."""
+    from sklearn.metrics import average_precision_score  # takes a second to import
+
     yes = weights @ np.array(truth, int)
     return float(average_precision_score(truth, p, sample_weight=weights)) if 0 < yes < weights.sum() else None
 
@@ -136,6 +137,8 @@ def curve(judgements: Sequence[Judgement]) -> dict[str, list[float]] | None:
     truth = [right for _, right in judgements]
     if not 0 < sum(truth) < len(truth):
         return None
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(truth, [p for p, _ in judgements])
     return {"precision": precision.tolist(), "recall": recall.tolist(), "threshold": thresholds.tolist()}
 

@@ -12,7 +12,6 @@ Waqia's own model without pretraining is one more: python -m train.experiments.s
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from eval.baselines import crf, keywords, tfidf
 from eval.score.files import read_gold, read_predictions
 from eval.score.match import passage_types
 from eval.score.scoring import score
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.records import dump_row
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "tfidf": tfidf.predict,
         "crf": crf.predict,
     }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the predictions")
     parser.add_argument("--train", type=Path, nargs="+", required=True, metavar="FILE")

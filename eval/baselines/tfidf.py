@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import FeatureUnion
 
 from eval.score.match import passage_types
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Record
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 FOLDS = 5
 SHRINK = 40  # passages of a type at which its own threshold counts as much as that of all types
@@ -38,6 +37,9 @@ class Classifier:
 
 def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet) -> list[dict[str, Any]]:
     """A prediction row for every gold record, from the training records alone."""
+    from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
+    from sklearn.pipeline import FeatureUnion
+
     vectorizer = FeatureUnion(
         [
             ("words", TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)),
@@ -71,6 +73,9 @@ def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet) -
 
 def fit(features: Any, truth: NDArray[np.bool_]) -> Classifier:
     """A regression on all passages, and its cross-validated probabilities."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     model = LogisticRegression(C=10, class_weight="balanced", max_iter=300, solver="liblinear", random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     probabilities = cross_val_predict(model, features, truth, cv=folds, method="predict_proba")[:, 1]

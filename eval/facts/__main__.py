@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Any
 
 from eval.facts import airwars, values
 from eval.score.command import run
+from waqia.arguments import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read FILE, print its figures with 95 % intervals, write them as JSON where --out is given, list what is wrong with --errors."""
-    parser = argparse.ArgumentParser(prog="python -m eval.facts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="python -m eval.facts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (("values", "phrases with their values"), ("airwars", "texts with coded facts, read by a model")):
         command = commands.add_parser(name, help=what)

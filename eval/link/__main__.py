@@ -6,7 +6,6 @@ incident. Pairs, LEA and B3 beside the baseline "same day, same place"; interval
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from eval.score.command import run
 from eval.score.coreference import Cluster, b_cubed, f1, lea
 from eval.score.counts import Counts, Tally
 from eval.score.intervals import bootstrap
+from waqia.arguments import Parser
 from waqia.bulk.link import Clue, Linker, Tables, clues_of, read_lines
 from waqia.errors import RecordError
 from waqia.frame import packaged_labels
@@ -24,7 +24,7 @@ from waqia.frame import packaged_labels
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the figures of FILE and write them as JSON where --out is given."""
-    parser = argparse.ArgumentParser(prog="python -m eval.link", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="python -m eval.link", description=__doc__)
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, help="also write the result as JSON here")
     args = parser.parse_args(argv)

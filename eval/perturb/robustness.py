@@ -14,7 +14,6 @@ Shown is the change of incidents F1 and actors F1 with its paired 95 % interval 
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
@@ -29,6 +28,7 @@ from eval.score.command import run
 from eval.score.files import read_gold
 from eval.score.intervals import paired
 from eval.score.scoring import headline, score
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.reader import Reader
 from waqia.schema import Record
@@ -266,7 +266,7 @@ def _cell(effect: dict[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, perturb, judge, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("artefact", type=Path, metavar="ARTEFACT")
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("--threads", type=int, help="threads of ONNX Runtime (default: its own choice)")

@@ -16,7 +16,6 @@ Gold text stands in the page: share it as you may share the gold file.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import platform
@@ -28,9 +27,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -41,17 +39,20 @@ from eval.analysis.slices import order, slices
 from eval.baselines import crf, keywords, tfidf
 from eval.compare import compare
 from eval.perturb.robustness import judge
-from eval.report import plots
 from eval.score.files import prediction, read_gold, read_predictions
 from eval.score.match import judged
 from eval.score.scoring import score
 from waqia.arabic import sentence_starts
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
 from waqia.reader import Reader
 from waqia.records import parse_record, write_records
 from waqia.schema import Incident, Record, Span
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCard
 
 EXAMPLES = 6  # of each kind of error
 LATENCIES = 100  # passages read one at a time
@@ -60,7 +61,7 @@ PACKAGES = ("waqia", "numpy", "onnxruntime", "tokenizers", "scikit-learn", "scip
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, judge, draw, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("artefact", type=Path, metavar="ARTEFACT")
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("out", type=Path, metavar="OUT")
@@ -259,6 +260,8 @@ def pieces(text: str, incident: Incident) -> list[tuple[str, str]]:
 
 def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: LabelSet) -> str:
     """The page."""
+    from eval.report import plots  # and with it matplotlib, a second to import
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -289,6 +292,8 @@ def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: Lab
 
 def card(report: dict[str, Any], labels: LabelSet) -> ModelCard:
     """A model card in Hugging Face's form, its figures also as metadata."""
+    from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
     results = [
         EvalResult(
             task_type="token-classification", task_name="event extraction", dataset_type="waqia", metric_type=name, metric_name=name,

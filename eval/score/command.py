@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.score.files import read_gold, read_predictions
+from waqia.arguments import Parser
 from waqia.errors import WaqiaError
 from waqia.labels import LabelSet
 from waqia.schema import Record
@@ -41,7 +41,7 @@ def judge(
     train: bool = False,
 ) -> None:
     """A script that reads GOLD and PRED, prints the table of an analysis, and writes it as JSON where --out is given."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=doc)
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("predictions", type=Path, metavar="PRED")
     if train:

@@ -19,7 +19,6 @@ from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from eval.score.counts import Counts, Tally
 from waqia.schema import Incident
@@ -71,6 +70,8 @@ def ceaf_e(key: Clusters, response: Clusters) -> Part:
     if not key or not response:
         return Fraction(), len(key)
     alike = [[Fraction(2 * len(k & r), len(k) + len(r)) for r in response] for k in key]
+    from scipy.optimize import linear_sum_assignment  # takes a moment to import
+
     rows, columns = linear_sum_assignment(np.array(alike, float), maximize=True)
     return sum((alike[a][b] for a, b in zip(rows, columns, strict=True)), Fraction()), len(key)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Record, Span
@@ -71,6 +70,8 @@ def match(gold: Sequence[_T], predicted: Sequence[_T], likeness: Callable[[_T, _
     likely = np.array([[likeness(a, b) for b in predicted] for a in gold])
     # A pair more outweighs any likeness: likeness adds at most 1 + TIE a pair.
     weight = np.where(likely > 0, likely + min(likely.shape) + 2, 0)
+    from scipy.optimize import linear_sum_assignment  # takes a moment to import
+
     return [(gold[a], predicted[b]) for a, b in zip(*linear_sum_assignment(weight, maximize=True), strict=True) if likely[a, b] > 0]
 
 

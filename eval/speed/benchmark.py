@@ -16,7 +16,6 @@ processor time, so other processes on the machine weigh little; latencies and co
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -35,6 +34,7 @@ from typing import Any
 import numpy as np
 from packaging.requirements import Requirement
 
+from waqia.arguments import Parser
 from waqia.errors import ConfigError, WaqiaError
 
 log = logging.getLogger("eval.speed")
@@ -244,7 +244,7 @@ def _row(one: Mapping[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Build the models, measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run of seconds: the shipped model, few engines, few passages")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write everything as JSON here")
     parser.add_argument("--shapes", nargs="+", default=["mini", "base"], help="tiny, mini, base (default: mini base)")

@@ -7,7 +7,6 @@ A longer article is taken to cost as many times more as it has more tokens. What
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.score.command import run
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 
 SIZES = tuple(10**power for power in range(4, 10))
@@ -44,7 +44,7 @@ class Row:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read what was measured, multiply, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("speed", type=Path, metavar="SPEED", help="JSON of eval.speed")
     parser.add_argument("--shape", default="mini", help="(default: %(default)s, the shipped model)")
     parser.add_argument("--engine", default="waqia onnxruntime int8", help="(default: %(default)s)")

@@ -7,7 +7,6 @@ again. Ends with 1 where a request got neither.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import os
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from waqia import Reader
+from waqia.arguments import Parser
 
 CLIENTS = (1, 8, 64)
 OVERSIZE = b'{"text": "' + b"x" * 5_000_000 + b'"}'
@@ -33,7 +33,7 @@ OVERSIZE = b'{"text": "' + b"x" * 5_000_000 + b'"}'
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the figures as JSON; 1 where a request was lost."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="of load for each number of clients (default: %(default)s)")
     parser.add_argument("--texts", type=Path, default=Path("data/dev.jsonl"), help="JSONL with text (default: %(default)s)")
     parser.add_argument("--out", type=Path)

@@ -5,7 +5,6 @@ Prints one line of JSON. Nothing but the engine's own imports may be loaded here
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,8 @@ from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
+
+from waqia.arguments import Parser
 
 Answer = Any  # what an engine says of one passage, to be compared only
 
@@ -238,7 +239,7 @@ def peak_mb() -> float | None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("engine", help="an engine of eval.speed, or gemm")
     parser.add_argument("--started", type=float, default=0.0, help="time.time() at which this process was started")

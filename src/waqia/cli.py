@@ -16,6 +16,7 @@ from typing import Any
 
 import waqia
 from waqia import commands as labelling
+from waqia.arguments import Parser
 from waqia.bulk import files, outputs
 from waqia.bulk import jsonl as batch
 from waqia.document.counts import POLICIES
@@ -93,7 +94,7 @@ def _say(message: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="waqia", description=waqia.__doc__)
+    parser = Parser(prog="waqia", description=waqia.__doc__)
     parser.add_argument("--version", action="version", version=f"waqia {waqia.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     read = commands.add_parser("read", help="read texts and show their incidents")

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from eval.gate import read_figures
-from eval.report.build import baselines, examples, main, pieces, plots, sentence
+from eval.report import plots
+from eval.report.build import baselines, examples, main, pieces, sentence
 from waqia import LabelSet, read_records
 from waqia.errors import ConfigError
 from waqia.model import artefact

@@ -13,7 +13,7 @@ import yaml
 from train import export, finetune, training
 from train.checkpoints import seal_file
 from train.config import FinetuneConfig, load_config
-from train.export import parity
+from train.graphs import halve, parity
 from train.run import Run, load_encoder
 from waqia import ConfigError, Reader, read_records
 
@@ -100,7 +100,7 @@ def test_an_export_that_differs_from_torch_writes_nothing(trained, tmp_path, mon
 
 def test_parity_sees_a_changed_weight(trained, tmp_path):
     run = Run.load(trained / "run")
-    export.halve(run.model)
+    halve(run.model)
     with torch.no_grad():
         run.model.participants_head.status_out.bias += 0.01
     assert parity(run, trained / "artefact") > export.PARITY

@@ -10,7 +10,6 @@ them, for all variants alike.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from eval.score.intervals import Interval, bootstrap
 from eval.score.scoring import Scores, headline, score
 from train.config import FinetuneConfig, Part, load_config
 from train.experiments.runs import fine_tuned
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.records import read_records
 from waqia.schema import Record
@@ -44,7 +44,7 @@ class Plan(Part):  # type: ignore[misc]  # mypy does not follow train
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is not yet trained, compare, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("plan", type=Path, metavar="PLAN")
     parser.add_argument("--out", type=Path, help="also write the table as JSON here")
     args = parser.parse_args(argv)

@@ -9,7 +9,6 @@ whether a power law is right at all.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
 
 from eval.score.command import run
 from train.config import FinetuneConfig, load_config
 from train.experiments.runs import chance, fine_tuned
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.records import read_records, write_records
@@ -35,7 +34,7 @@ DRAWS = 400
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is not yet trained, fit, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("--parts", type=float, nargs="+", default=PARTS, help="shares of the training documents (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="also write the curve as JSON here")
@@ -95,6 +94,8 @@ def law(sizes: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.f
         return None
     start = (min(0.95, float(values.max()) + 0.1), 1.0, 0.5)
     try:
+        from scipy.optimize import curve_fit  # takes a moment to import
+
         return np.asarray(curve_fit(at, sizes, values, start, bounds=([0, 0, 0.05], [1, 50, 2]), maxfev=4000)[0])
     except RuntimeError:
         return None

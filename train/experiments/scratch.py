@@ -6,7 +6,6 @@ Takes minutes.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from eval.score.command import run
 from eval.score.files import read_gold
 from train.config import FinetuneConfig, load_config
 from train.experiments.runs import chance, fine_tuned
+from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.records import write_records
 from waqia.schema import Record
@@ -49,7 +49,7 @@ def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet, c
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, predict, write and score."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("gold", type=Path, metavar="GOLD")
     parser.add_argument("predictions", type=Path, metavar="PRED")
     parser.add_argument("--train", type=Path, nargs="+", required=True, metavar="FILE")

@@ -9,7 +9,6 @@ says nothing of spans. Intervals come from a bootstrap over seeds and dev passag
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from eval.score.command import run
 from eval.score.match import passage_types
 from train.config import load_config
 from train.select import SelectConfig, choose
+from waqia.arguments import Parser
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.records import read_records
@@ -53,7 +53,7 @@ class Task:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Play, print the curves, write them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("pool", type=Path, metavar="POOL")
     parser.add_argument("dev", type=Path, metavar="DEV")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="(default: %(default)s)")

@@ -11,7 +11,6 @@ python -m train.experiments.speed_models SHAPE FOLDER --engines ENGINE… --data
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import warnings
@@ -30,9 +29,11 @@ from transformers.utils.logging import disable_progress_bar
 
 from eval.score.command import run
 from train.config import FinetuneConfig, load_config
-from train.export import OPSET, export_graphs, halve
-from train.quantise import PARTS, SUFFIX, quantise, quantise_parts, whole, write
+from train.graphs import OPSET, export_graphs, halve
+from train.int8 import quantise
+from train.quantise import PARTS, SUFFIX, quantise_parts, whole, write
 from train.run import Run, build_model, load_joint
+from waqia.arguments import Parser
 from waqia.model import artefact
 from waqia.model.artefact import Artefact
 from waqia.model.backends import open_backend
@@ -193,7 +194,7 @@ def trigger_threshold(graphs: Path, texts: Sequence[str], reading: Model) -> flo
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Build one shape's models and write built.json last."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--engines", nargs="+", required=True, metavar="ENGINE", help="engines of eval.speed")

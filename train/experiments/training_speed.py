@@ -15,7 +15,6 @@ its own precision (six operations a weight and real token, embeddings left out: 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -24,6 +23,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from waqia.arguments import Parser
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -55,7 +56,7 @@ Step = Callable[[], int]  # one optimiser step -> real tokens trained on
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--pretrain", type=Path, default=Path("configs/waqia-mini/pretrain.yaml"), metavar="CONFIG")
     parser.add_argument("--finetune", type=Path, default=Path("configs/waqia-mini/quickstart.yaml"), metavar="CONFIG")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/waqia-mini/tokenizer.json"), help="(default: %(default)s)")
