@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ NEEDS = "reading past one machine needs pip install 'waqia[ray]'"
 ray, pa, parquet = (pytest.importorskip(name, reason=NEEDS) for name in ("ray", "pyarrow", "pyarrow.parquet"))
 
 from waqia.bulk.job import locked  # noqa: E402
-from waqia.bulk.ray import READING, digests, fresh, lines, run  # noqa: E402
+from waqia.bulk.ray import READING, Worker, digests, fresh, lines, run  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:ray\..*",  # ray.data sets its own deprecated options
@@ -72,7 +73,7 @@ def mortal(reader: Reader, flag: Path) -> object:
 
         def read_many(self, texts):
             texts = list(texts)
-            if any("رقم 17 " in text for text in texts) and not flag.exists():
+            if any("رقم 17 " in text for text, _ in texts) and not flag.exists():
                 flag.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return reader.read_many(texts)
@@ -107,6 +108,18 @@ def test_a_job_started_again_reads_only_what_is_missing(cluster, tmp_path, reade
     assert (outcome.before, outcome.written) == (len(TEXTS) + 1 - lost, lost)
     ids = [row["id"] for row in read(tmp_path / "out")]
     assert len(ids) == len(set(ids)) == len(TEXTS) + 1
+
+
+@pytest.mark.parametrize(
+    "day",
+    [{"date": ["2023-05-12"]}, {"date": [datetime.date(2023, 5, 12)]}, {"fields": ['{"date": "2023-05-12"}']}],
+    ids=["text", "date", "field"],
+)
+def test_the_day_of_a_row_dates_its_incidents(reader, monkeypatch, day):
+    monkeypatch.setattr("waqia.bulk.ray.ray.get", lambda done: done)
+    worker = Worker(reader, [digests(pa.chunked_array([[]], pa.string()))])
+    (row,) = worker(pa.table({"id": ["a"], "text": TEXTS[:1], **day})).to_pylist()
+    assert [incident["date"] for incident in row["incidents"]] == ["2023-05-11"]
 
 
 def test_parquet_keeps_its_columns_and_rows_without_a_text_say_so(cluster, tmp_path, reader):

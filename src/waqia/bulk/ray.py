@@ -9,6 +9,7 @@ a worker that dies is replaced and its rows are read by another. A row that cann
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -73,7 +74,8 @@ Digests = NDArray[np.bytes_]  # (N,) of 16 bytes, sorted
 def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int) -> Outcome:
     """Read every row of `source`, one file or a folder of .parquet or .jsonl, into Parquet files in the folder `target`.
 
-    Rows need the columns `id`, unique, and `text`. Other columns of Parquet are kept; other fields of JSONL stand as JSON in `fields`.
+    Rows need the columns `id`, unique, and `text`; their `date`, if any, is the day of the text. Other columns of Parquet are kept; other
+    fields of JSONL stand as JSON in `fields`.
     A worker is one process with a copy of `reader`, so load that with threads=1; its artefact must lie at the same path on every machine.
     Skipping takes 16 bytes an id written before in the memory of every machine. Runs on the cluster of RAY_ADDRESS, else on this machine.
     ConfigError where the source is neither kind or lacks a column, where the target was read by another model, or where another job
@@ -117,7 +119,8 @@ class Worker:
         rows = rows.filter(pa.array(fresh(rows["id"], self.done)))
         faults = [_fault(*cells) for cells in zip(rows["id"], _column(rows, FAULT), strict=True)]
         texts = ["" if fault else _python(text) for text, fault in zip(rows["text"], faults, strict=True)]
-        readings = [_plain(*pair) for pair in zip(self.reader.read_many(texts), faults, strict=True)]
+        dates = [_date(*cells) for cells in zip(_column(rows, "date"), _column(rows, "fields"), strict=True)]
+        readings = [_plain(*pair) for pair in zip(self.reader.read_many(zip(texts, dates, strict=True)), faults, strict=True)]
         own = rows.drop_columns([name for name in rows.column_names if name in (*OURS, FAULT)])
         read = pa.Table.from_pylist(readings, schema=READING)
         return pa.table({**dict(zip(own.column_names, own.columns, strict=True)), **dict(zip(READING.names, read.columns, strict=True))})
@@ -244,6 +247,14 @@ def _python(cell: Any) -> Any:
         return cell.as_py()
     except UnicodeDecodeError as error:  # Parquet does not prove its strings; the reader tells that this is no text
         return error
+
+
+def _date(cell: Any, fields: Any) -> Any:
+    """The day of a row: its column `date` in Parquet, its field `date` in JSONL; None where it has neither."""
+    if cell is not None:
+        return _python(cell)
+    others = None if fields is None or not fields.is_valid else _python(fields)
+    return json.loads(others).get("date") if isinstance(others, str) and '"date"' in others else None
 
 
 def _fault(id_: Any, told: Any) -> str | None:
