@@ -1,4 +1,4 @@
-"""The subcommands of `waqia` that bring labels in and out: `convert`, `validate`, `labels`; `link` and `table` make events."""
+"""The subcommands of `waqia` that bring labels in and out (`convert`, `validate`, `labels`) and make events (`link`, `table`, `page`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from waqia.bulk import files, link
+from waqia.bulk.clues import Tables
 from waqia.errors import ConfigError, RecordError
-from waqia.formats import brat, convert, doccano, label_studio, table
+from waqia.formats import archive, brat, convert, doccano, label_studio, table
 from waqia.formats.graph import Remark, counted
 from waqia.formats.offsets import UNITS
 from waqia.frame import packaged_labels
@@ -19,7 +20,7 @@ from waqia.labels import LabelSet
 from waqia.model.calibration import AtLeast
 from waqia.schema import Reading, Record
 
-NAMES = ("convert", "validate", "labels", "link", "table")
+NAMES = ("convert", "validate", "labels", "link", "table", "page")
 SHOWN = ("text", "json", "label-studio", "doccano", "brat")
 _READINGS = {"incidents", "annotated", *Reading().to_dict()}  # what a row has of an earlier reading
 
@@ -47,9 +48,13 @@ def register(commands: Any) -> None:
     join.add_argument("target", metavar="OUT", type=Path, help="JSONL of events; its rows are kept and new ones are added")
     lay = commands.add_parser("table", help="events as a table")
     lay.add_argument("source", metavar="IN", type=Path, help="JSONL that `link` wrote")
-    lay.add_argument("--format", choices=table.FORMATS, default="csv", help="(default: %(default)s)")
+    lay.add_argument("--format", choices=table.FORMATS, help="(default: as the ending of --out says, else csv)")
     lay.add_argument("--out", type=Path, required=True, help="file to write")
-    for command in (change, check, show, join, lay):
+    show_all = commands.add_parser("page", help="events as one offline page: map, timeline, counts, filter, texts with marked spans")
+    show_all.add_argument("source", metavar="IN", type=Path, help="JSONL that `link` wrote")
+    show_all.add_argument("target", metavar="OUT", type=Path, help="HTML file to write")
+    show_all.add_argument("--title", default="", help="title of the page (default: an Arabic one)")
+    for command in (change, check, show, join, lay, show_all):
         command.add_argument("--labels", type=Path, help="label set (default: the one in the package)")
 
 
@@ -87,11 +92,8 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "labels":
         sys.stdout.write(shown(labels, args.format))
         return 0
-    if args.command == "table":
-        args.out.write_text(table.table(link.read_lines(args.source), args.format, labels), "utf-8")
-        return 0
-    if args.command == "link":
-        return _link(args, labels)
+    if args.command in ("link", "table", "page"):
+        return _events(args, labels)
     return _convert(args, labels) if args.command == "convert" else _validate(args, labels)
 
 
@@ -109,18 +111,35 @@ def shown(labels: LabelSet, form: str) -> str:
     return "\n".join(_lines(labels)) + "\n"
 
 
-def _link(args: argparse.Namespace, labels: LabelSet) -> int:
-    if args.target.exists() and args.source.exists() and args.target.samefile(args.source):
-        raise ConfigError(f"{args.target}: is the input itself; give another output")
-    old = list(link.read_lines(args.target)) if args.target.exists() else []
-    linker = link.link(link.read_lines(args.source), link.Tables.packaged(labels), old=old)
-    lines = [json.dumps(event.to_dict(), ensure_ascii=False) + "\n" for event in linker.events]
-    part = args.target.with_name(args.target.name + ".part")
-    part.write_text("".join(lines), "utf-8")
-    part.replace(args.target)  # a killed run leaves the earlier events whole
-    alone = sum(not event.clues[0].comparable for event in linker.events)
-    print(f"{len(lines)} events, {alone} without day or place, {linker.skipped} rows were there already", file=sys.stderr)
+def _events(args: argparse.Namespace, labels: LabelSet) -> int:
+    target = args.out if args.command == "table" else args.target
+    if target.exists() and args.source.exists() and target.samefile(args.source):
+        raise ConfigError(f"{target}: is the input itself; give another output")
+    part = target.with_name(target.name + ".part")
+    if args.command == "link":
+        said = _link(args, part, labels)
+    elif args.command == "table":
+        table.write(part, link.read_events(args.source), args.format or table.named_format(target), labels)
+        said = ""
+    else:
+        part.write_text(archive.page(link.read_events(args.source), labels, title=args.title), "utf-8")
+        said = ""
+    part.replace(target)  # a killed run leaves the earlier file whole
+    print(said, end="", file=sys.stderr)
     return 0
+
+
+def _link(args: argparse.Namespace, part: Path, labels: LabelSet) -> str:
+    old = link.read_events(args.target) if args.target.exists() else ()
+    linker = link.link(link.read_lines(args.source), Tables.packaged(labels), old=old)
+    count = several = alone = 0
+    with part.open("w", encoding="utf-8") as out:
+        for line in linker.lines():
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count, several = count + 1, several + (len(line["sources"]) > 1)
+            alone += line["start"] is None or line["place"] is None
+    texts = f"{linker.attached} texts without an incident joined them, {linker.skipped} rows were there already"
+    return f"{count} events, {several} of several sources, {alone} without day or place; {texts}\n"
 
 
 def _lines(labels: LabelSet) -> Iterator[str]:

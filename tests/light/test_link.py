@@ -1,87 +1,181 @@
-"""Events across texts and their tables."""
+"""Events across texts: which incidents join, what an event says of itself, and runs that go on from an earlier file."""
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from waqia.bulk.link import Linker, Tables, link
+from waqia.bulk.clues import Tables
+from waqia.bulk.likeness import NAMES, Weights
+from waqia.bulk.link import Linker, link
 from waqia.cli import main
 from waqia.errors import RecordError
-from waqia.formats.table import ACLED_TYPES, defused, table
 from waqia.frame import packaged_labels
 
-LABELS = packaged_labels()
-TABLES = Tables.packaged(LABELS)
+TABLES = Tables.packaged(packaged_labels())
+STRIKE = "قتل أربعة أطفال وأصيب خمسة آخرون، السبت 7 آب، بقصف مدفعي على بلدة قسطون"
+AGAIN = "مقتل أربعة أطفال بقصف مدفعي استهدف منزلاً في بلدة قسطون بسهل الغاب يوم السبت"
+MARKET = "قتل مدنيان بغارة جوية على سوق في مدينة إدلب"
+ONLY = {**dict.fromkeys(NAMES, 0.0), "threshold": 1.0}  # weights that a test sets by name
 
 
-def _row(name: str, place: str = "إدلب", date: str = "2020-01-05") -> dict[str, Any]:
-    text = f"قصف {place}"
-    where = {"start": 4, "end": len(text), "text": place, "role": "place", "sector": None}
-    trigger = {"start": 0, "end": 3, "text": "قصف"}
-    kind = next(t for t, entry in LABELS.incident_types.items() if entry.group == "explosions")
-    return {
-        "id": name,
-        "date": date,
-        "text": text,
-        "incidents": [{"type": kind, "status": "actual", "trigger": trigger, "participants": [where]}],
-    }
+def _row(
+    name: object, text: str = STRIKE, date: str = "2021-08-08", kind: str = "shelling", trigger: str = "قصف مدفعي", **roles: str
+) -> dict[str, Any]:
+    def span(part: str) -> dict[str, Any]:
+        return {"start": text.index(part), "end": text.index(part) + len(part), "text": part}
+
+    participants = [{**span(part), "role": role, "sector": "CVL" if role == "target" else None} for role, part in roles.items()]
+    incident = {"type": kind, "status": "actual", "trigger": span(trigger), "participants": participants}
+    return {"id": name, "date": date, "source": f"outlet-{name}", "text": text, "incidents": [incident]}
 
 
-def test_two_texts_of_one_day_and_place_are_one_event_and_say_why() -> None:
-    (event,) = link([_row("a"), _row("b")], TABLES).events
-    assert event.merges[0]["clues"] == {"same day": 1.0, "same place": 1.5, "same type": 0.5}
+def _strike(name: object, **more: Any) -> dict[str, Any]:
+    return _row(name, **{"place": "بلدة قسطون", "casualties": "قتل أربعة أطفال وأصيب خمسة آخرون", **more})
 
 
-def test_other_places_and_other_days_stay_apart() -> None:
-    assert len(link([_row("a"), _row("b", "حمص"), _row("c", date="2020-02-05")], TABLES).events) == 3
+def _again(name: object, **more: Any) -> dict[str, Any]:
+    return _row(name, AGAIN, **{"place": "بلدة قسطون", "casualties": "مقتل أربعة أطفال", **more})
 
 
-def test_an_incident_without_a_date_is_an_event_of_its_own() -> None:
-    assert len(link([_row("a", date=""), _row("b", date="")], TABLES).events) == 2
+def _market(name: object, **more: Any) -> dict[str, Any]:
+    return _row(name, MARKET, **{"kind": "air_strike", "trigger": "غارة جوية", "place": "مدينة إدلب", **more})
+
+
+def _events(*rows: dict[str, Any], weights: Weights | None = None) -> list[dict[str, Any]]:
+    linker = Linker(TABLES, weights)
+    for row in rows:
+        linker.add(row)
+    return list(linker.lines())
+
+
+def _ids(*rows: dict[str, Any]) -> list[list[str]]:
+    return [[source["id"] for source in event["sources"]] for event in _events(*rows)]
+
+
+def test_two_outlets_on_one_strike_are_one_event_and_another_strike_is_its_own() -> None:
+    assert _ids(_strike("a"), _market("m"), _again("b")) == [["a", "b"], ["m"]]
+
+
+def test_a_merge_names_its_shares_and_the_rare_words_that_carried_it() -> None:
+    weights = Weights(**{**ONLY, "rarest": 0.5, "same_place": 1.0, "same_killed": 0.5})
+    (event,) = _events(_strike("a"), _again("b"), weights=weights)
+    (merge,) = event["merges"]
+    assert (merge["id"], merge["number"], merge["with"]) == ("b", 0, {"id": "a", "number": 0})
+    words = next(name for name in merge["clues"] if name.startswith("words"))
+    assert "«قسطون»" in words
+    assert merge["clues"][words] == 3.078  # half of log(1180 / 2.5): seen in both of 1177 + 2 texts
+    assert (merge["clues"]["same place"], merge["clues"]["same killed"], merge["score"]) == (1.0, 0.5, 4.578)
+
+
+def test_a_score_below_the_threshold_is_no_merge() -> None:
+    weights = {**ONLY, "same_place": 1.0}
+    assert [len(_events(_strike("a"), _again("b"), weights=Weights(**{**weights, "threshold": t}))) for t in (1.0, 1.01)] == [1, 2]
+
+
+def test_an_event_is_scored_by_its_best_member_and_the_mean_of_all() -> None:
+    weights = Weights(**{**ONLY, "same_killed": 3.0, "same_place": 1.5, "threshold": 1.4})
+    quiet = _row("q", "قصف مدفعي على بلدة قسطون", place="بلدة قسطون")  # says nothing of the killed: 1.5 with both
+    assert [len(e["sources"]) for e in _events(_strike("a"), quiet, _again("b"), weights=weights)] == [3]
+    (event,) = _events(_strike("a"), quiet, _again("b"), weights=weights)
+    assert [merge["score"] for merge in event["merges"]] == [1.5, 3.75]  # (4.5 + (4.5 + 1.5) / 2) / 2
+
+
+def test_two_incidents_of_one_text_are_never_merged() -> None:
+    row = _strike("a")
+    row["incidents"] *= 2
+    assert [event["id"] for event in _events(row)] == ["a#0", "a#1"]
+
+
+def test_a_text_in_which_nothing_was_read_joins_the_event_that_it_tells_and_makes_none() -> None:
+    silent = {"id": "s", "date": "2021-08-08", "text": AGAIN + " وفق الدفاع المدني", "incidents": []}
+    other = {"id": "o", "date": "2021-08-08", "text": "عقد مجلس الوزراء جلسته الأسبوعية", "incidents": []}
+    linker = link([silent, other, _strike("a")], TABLES)
+    (event,) = linker.lines()
+    assert [(source["id"], source["number"], source["incident"] is None) for source in event["sources"]] == [
+        ("a", 0, False),
+        ("s", None, True),
+    ]
+    assert linker.attached == 1
+
+
+def test_an_event_says_what_its_sources_tell_and_which_words_told_it() -> None:
+    (event,) = _events(_strike("a", time="السبت 7 آب"), _again("b", place="بلدة قسطون", casualties="مقتل أربعة أطفال"))
+    assert (event["type"], event["start"], event["end"], event["time_precision"]) == ("shelling", "2021-08-07", "2021-08-07", 1)
+    assert (event["killed"], event["injured"]) == ({"min": 4, "max": 4}, {"min": 5, "max": 5})
+    (date,), (injured,) = event["told_by"]["date"], event["told_by"]["injured"]
+    assert (date["id"], STRIKE[date["start"] : date["end"]]) == ("a", "السبت 7 آب")
+    assert (injured["value"], injured["text"]) == (5, "قتل أربعة أطفال وأصيب خمسة آخرون")
+
+
+def test_counts_that_differ_reach_from_the_least_to_the_most_each_with_its_words() -> None:
+    more = _row("b", AGAIN.replace("أربعة", "ستة"), place="بلدة قسطون", casualties="مقتل ستة أطفال")
+    (event,) = _events(_strike("a"), more, weights=Weights(**{**ONLY, "same_place": 1.0}))
+    assert event["killed"] == {"min": 4, "max": 6}
+    assert [(span["id"], span["value"]) for span in event["told_by"]["killed"]] == [("a", 4), ("b", 6)]
+
+
+def test_the_day_of_publication_is_given_as_such_where_no_text_tells_one() -> None:
+    (event,) = _events(_market("m"))
+    assert (event["start"], event["time_precision"], "date" in event["told_by"]) == ("2021-08-08", None, False)
+    (event,) = _events(_market("m", date=""))
+    assert (event["start"], event["end"]) == (None, None)
+
+
+def test_a_place_that_the_gazetteer_knows_has_its_point_and_country() -> None:
+    (event,) = _events(_market("m"))
+    assert (event["place"], event["at"], event["where"]["country"]) == ("Idlib", {"latitude": 35.93, "longitude": 36.63}, "SY")
 
 
 def test_a_new_row_joins_the_events_of_an_earlier_run_and_old_rows_are_skipped() -> None:
-    old = [json.loads(json.dumps(event.to_dict())) for event in link([_row("a")], TABLES).events]
-    linker = link([_row("a"), _row("b")], TABLES, old=old)
-    assert (len(linker.events), linker.skipped, len(linker.events[0].sources)) == (1, 1, 2)
+    old = [json.loads(json.dumps(event)) for event in link([_strike("a"), _market("m")], TABLES).lines()]
+    linker = link([_strike("a"), _again("b")], TABLES, old=old)
+    assert [[source["id"] for source in event["sources"]] for event in linker.lines()] == [["a", "b"], ["m"]]
+    assert linker.skipped == 1
+
+
+def test_a_run_in_two_parts_gives_what_one_run_gives() -> None:
+    rows = [_strike("a"), _market("m"), _again("b"), _market("n", date="2021-08-09")]
+    old = [json.loads(json.dumps(event)) for event in link(rows[:2], TABLES).lines()]
+    assert [e["id"] for e in link(rows[2:], TABLES, old=old).lines()] == [e["id"] for e in link(rows, TABLES).lines()]
 
 
 def test_an_id_given_twice_is_refused() -> None:
     linker = Linker(TABLES)
-    linker.add(_row("a"))
-    with pytest.raises(RecordError, match="stands on two rows"):
-        linker.add(_row("a"))
+    linker.add(_strike("a"))
+    with pytest.raises(RecordError, match="'a' stands on two rows"):
+        linker.add(_strike("a"))
 
 
-def test_cells_that_begin_like_formulas_are_defused_and_numbers_stay() -> None:
-    assert [defused("=1+1"), defused(-3), defused("إدلب")] == ["'=1+1", -3, "إدلب"]
+def test_rows_that_batch_did_not_write_are_refused() -> None:
+    with pytest.raises(RecordError, match="has no 'incidents'; expected rows as `waqia batch` writes"):
+        Linker(TABLES).add({"id": "a", "text": "قصف"})
+    with pytest.raises(RecordError, match="2021-02-30"):
+        Linker(TABLES).add(_strike("a", date="2021-02-30"))
+    with pytest.raises(RecordError, match="type 'siege' is not in the label set"):
+        Linker(TABLES).add(_strike("a", kind="siege"))
 
 
-def test_the_command_links_and_writes_a_point_with_its_sources(tmp_path: Path) -> None:
-    rows, events, out = tmp_path / "rows.jsonl", tmp_path / "events.jsonl", tmp_path / "out.json"
-    rows.write_text("".join(json.dumps(_row(name)) + "\n" for name in "ab"), "utf-8")
+def test_the_command_links_onto_its_output_and_says_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, events = tmp_path / "rows.jsonl", tmp_path / "events.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in (_strike("a"), _market("m", date=""))), "utf-8")
     assert main(["link", str(rows), str(events)]) == 0
-    assert main(["table", str(events), "--format", "geojson", "--out", str(out)]) == 0
-    (feature,) = json.loads(out.read_text("utf-8"))["features"]
-    assert [each["id"] for each in feature["properties"]["sources"]] == ["a", "b"]
+    rows.write_text("".join(json.dumps(row) + "\n" for row in (_strike("a"), _again("b"))), "utf-8")
+    assert main(["link", str(rows), str(events)]) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("2 events, 0 of several sources, 1 without day or place; ")
+    assert (
+        second
+        == "2 events, 1 of several sources, 1 without day or place; 0 texts without an incident joined them, 1 rows were there already"
+    )
+    assert list(tmp_path.glob("*.part")) == []
 
 
-def test_acled_rows_have_fatalities_empty_where_unknown() -> None:
-    lines = table([event.to_dict() for event in link([_row("a")], TABLES).events], "acled", LABELS).splitlines()
-    assert lines[0].startswith("event_date,event_type,sub_event_type,location,latitude,longitude,fatalities,")
-    date, kind, sub, _, _, _, fatalities, *_ = lines[1].split(",")
-    assert (date, kind, sub, fatalities) == ("2020-01-05", "Explosions/Remote violence", "Chemical weapon", "")
-
-
-@pytest.mark.parametrize("name", list(LABELS.incident_types))
-def test_every_type_has_an_event_type_of_acled_though_their_names_hold_slashes(name: str) -> None:
-    row = _row("a")
-    row["incidents"][0]["type"] = name
-    (cells,) = csv.DictReader(table([event.to_dict() for event in link([row], TABLES).events], "acled", LABELS).splitlines())
-    assert cells["event_type"] in ACLED_TYPES
-    assert f"{cells['event_type']}/{cells['sub_event_type']}" == LABELS.incident_types[name].acled[0]
+def test_events_of_another_form_are_refused_with_the_command_that_makes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"id": "a#0"}\n', "utf-8")
+    assert main(["page", str(events), str(tmp_path / "out.html")]) == 3
+    assert "events.jsonl:1: no event with sources and passages; make the file again: waqia link" in capsys.readouterr().err

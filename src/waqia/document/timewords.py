@@ -164,6 +164,17 @@ _SPECIAL = re.compile(
 )
 
 
+def month_names() -> list[tuple[str, int]]:
+    """Every solar month's names, folded, with its number: «شباط» 2, «تشرين الثاني» 11."""
+    pairs = [(f"{name} {'الاول' if order == 1 else 'الثاني'}", month) for (name, order), month in _MONTH_PAIRS.items()]
+    return [*_MONTHS.items(), *pairs]
+
+
+def weekday_names() -> list[tuple[str, int]]:
+    """The week days' names, folded and without the article, with their numbers: «اثنين» 0."""
+    return list(_WEEKDAYS.items())
+
+
 def read_items(phrase: str) -> list[Item]:
     """The items of a time phrase, in order."""
     items: list[Item] = []
