@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from eval.compare import Comparison
-from eval.score.coreference import b_cubed, ceaf_e, compare_clusters, lea, merging_figures, muc, nothing_merged, partition, types_merged
+from eval.score.coreference import b_cubed, ceaf_e, compare_clusters, f1, lea, merging_figures, muc, nothing_merged, partition, types_merged
 from eval.score.counts import Counts, add
 from eval.score.intervals import Effect
 from eval.score.scoring import headline, tally
@@ -121,3 +121,10 @@ def test_gold_mentions_go_to_the_incident_that_overlaps_them_or_stay_alone():
 @pytest.mark.parametrize(("lower", "verdict"), [(False, "B is better"), (True, "A is better")])
 def test_more_error_is_worse(lower, verdict):
     assert Comparison(None, None, Effect(0.5, (0.4, 0.6), 0.001), lower).verdict == verdict
+
+
+def test_f1_of_two_shares_is_their_harmonic_mean_and_0_where_both_are():
+    assert f1(Counts(1, 2), Counts(1, 4)) == pytest.approx(2 * 0.5 * 0.25 / 0.75)
+    assert f1(Counts(0, 2), Counts(0, 4)) == 0.0
+    assert f1(Counts(0, 2), Counts()) == 0.0
+    assert f1(Counts(), Counts(1, 4)) is None
