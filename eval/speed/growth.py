@@ -18,7 +18,7 @@ from waqia.arguments import Parser
 from waqia.errors import ConfigError
 
 SIZES = tuple(10**power for power in range(4, 10))
-DIGEST = 16  # bytes that waqia.bulk.ray keeps of an id to skip it when a job goes on
+ROW = 40  # bytes that waqia.bulk.ray keeps of a row: its place, its digest and that of its id
 UNITS = (("years", 31_557_600), ("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -79,7 +79,7 @@ def cost(found: Measured, articles: int, tokens: float, cores: int, price: float
     """Articles of so many tokens on so many cores; `price` in USD an hour of a core."""
     seconds = articles * found.streams[-1][1] * tokens / found.tokens
     hours = seconds / 3600
-    return Row(articles, hours, seconds / cores, articles * DIGEST / 1e6, None if price is None else hours * price)
+    return Row(articles, hours, seconds / cores, articles * ROW / 1e6, None if price is None else hours * price)
 
 
 def table(found: Measured, rows: Sequence[Row], cores: int) -> list[str]:

@@ -20,7 +20,7 @@ def test_the_longest_stream_gives_the_cost_of_an_article():
     assert row.core_hours == pytest.approx(10)
     assert row.wall_s == pytest.approx(3600)
     assert row.usd == pytest.approx(5)
-    assert row.resume_mb == pytest.approx(16)
+    assert row.resume_mb == pytest.approx(40)
 
 
 def test_longer_articles_cost_more_by_their_tokens():

@@ -241,3 +241,14 @@ def test_errors_of_an_earlier_start_still_decide_the_exit_code(tmp_path):
     source.write_text("{broken\n", "utf-8")
     codes = [main(["batch", str(source), str(tmp_path / "out.jsonl"), "--threads", "1"]) for _ in range(2)]
     assert codes == [3, 3]
+
+
+def test_once_the_first_of_two_rows_with_an_id_is_gone_the_other_is_read(tmp_path, reader):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = ['{"id": "a", "text": "قصف"}\n', '{"id": "a", "text": "مظاهرة"}\n', '{"id": "b", "text": "اشتباك"}\n']
+    source.write_text("".join(rows), "utf-8")
+    assert run(source, target, reader).errors == 1
+    source.write_text("".join(rows[1:]), "utf-8")
+    assert run(source, target, reader).errors == 0
+    found = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+    assert [(row["text"], row["error"]) for row in found] == [("مظاهرة", None), ("اشتباك", None)]

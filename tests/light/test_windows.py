@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 import unicodedata
 from itertools import pairwise
 
@@ -312,3 +313,50 @@ def test_windows_are_made_when_they_are_asked_for():
     for one, other in zip(lazy[1:4], whole[1:4], strict=True):
         assert one.ids.tolist() == other.ids.tolist()
         assert (one.owned, one.cut, one.words.tolist()) == (other.owned, other.cut, other.words.tolist())
+
+
+@pytest.mark.parametrize("strange", ["中文", "привет", "שלום", "पत्र", "ß", "قصفڠ", "قصف中", "ﭏ", "𐎠"])
+def test_a_word_with_letters_that_the_vocabulary_lacks_is_unknown_and_leaves_its_neighbours_as_they_are(strange):
+    before, after = "قصف مدفعي على", "حلب، ومقتل ثلاثة"
+    plain, (mixed,) = [split(part, TOKENIZER, WIDE)[0] for part in (before, after)], split(f"{before} {strange} {after}", TOKENIZER, WIDE)
+    cls, unknown, sep = (TOKENIZER.token_to_id(name) for name in ("[CLS]", "[UNK]", "[SEP]"))
+    assert mixed.ids.tolist() == [cls, *plain[0].ids[1:-1], unknown, *plain[1].ids[1:-1], sep]
+    assert mixed.words[len(plain[0].words)].tolist() == [len(before) + 1, len(before) + 1 + len(strange)]
+
+
+class Searched(str):
+    """A text that counts how many characters it is searched through."""
+
+    steps = 0
+
+    def find(self, sub, start=0, end=None):
+        Searched.steps += min(len(self), len(self) if end is None else end) - start
+        return super().find(sub, start, end)
+
+    def rfind(self, sub, start=0, end=None):
+        Searched.steps += min(len(self), len(self) if end is None else end) - start
+        return super().rfind(sub, start, end)
+
+
+@pytest.mark.parametrize("unit", ["قصف ", "قصف" * 40 + " ", "!", "قصف\u00a0", "." * 130 + "\n"])
+def test_a_text_is_searched_for_its_pieces_in_steps_that_grow_as_its_length(monkeypatch, unit):
+    monkeypatch.setattr(windows_module, "PIECE", 50)
+    monkeypatch.setattr(windows_module, "RUN", 100)
+    for size in (2_000, 16_000):
+        Searched.steps = 0
+        pieces = list(windows_module._pieces(Searched(unit * (size // len(unit)))))
+        assert "".join(piece for _, piece in pieces) == unit * (size // len(unit))
+        assert Searched.steps <= 8 * size
+
+
+def test_what_is_kept_of_a_long_text_grows_by_some_twenty_bytes_a_word(monkeypatch):
+    monkeypatch.setattr(windows_module, "PIECE", 5_000)
+    text = "قصفت البلدة مساء أمس. " * 5_000
+    tracemalloc.start()
+    try:
+        words = sum(window.owned[1] - window.owned[0] for window in windows_module.cut(text, TOKENIZER, WindowSettings(256, 64)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert words == 25_000
+    assert peak / words < 110  # 21 bytes a word, twice while joined, a window and a piece; 406 in one piece with all windows made

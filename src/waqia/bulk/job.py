@@ -51,27 +51,38 @@ def _take(target: Path, lock: Path) -> int:
 def known(path: Path) -> dict[str, Any] | None:
     """What `remember` wrote, or None where there is no such file; ConfigError where it is damaged."""
     try:
-        job = json.loads(path.read_bytes())
-        if isinstance(job["reader"], dict) and isinstance(job["input"], str):
-            return dict(job)
+        return told(path.read_bytes(), str(path))
     except FileNotFoundError:
         return None
+
+
+def told(data: bytes, where: str) -> dict[str, Any]:
+    """What a job file says; ConfigError where it is damaged."""
+    try:
+        job = json.loads(data)
+        if isinstance(job["reader"], dict) and isinstance(job["input"], str):
+            return dict(job)
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise ConfigError(f"{path}: is damaged, so nothing tells who read the output beside it; give another output, or remove both")
+    raise ConfigError(f"{where}: is damaged, so nothing tells who read the output beside it; give another output, or remove both")
+
+
+def said(source: str, reader: Mapping[str, str]) -> str:
+    """What a job file says of its input and its reader (`Reader.identity`)."""
+    return json.dumps({"input": source, "reader": dict(reader)}, ensure_ascii=False, indent=1)
 
 
 def remember(path: Path, source: str, reader: Mapping[str, str]) -> None:
-    """Write, whole or not at all, which input is read and by which reader (`Reader.identity`)."""
+    """Write a job file, whole or not at all."""
     partial = path.with_name(f"{path.name}.part")
     with partial.open("w", encoding="utf-8") as out:
-        json.dump({"input": source, "reader": dict(reader)}, out, ensure_ascii=False, indent=1)
+        out.write(said(source, reader))
         out.flush()
         os.fsync(out.fileno())
     partial.replace(path)
 
 
-def same_reader(target: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+def same_reader(target: str | Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     """ConfigError where another reader wrote what the target has; it says in what they differ."""
     others = [f"{key} {before.get(key)!r}, now {now.get(key)!r}" for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     if others:

@@ -36,6 +36,7 @@ OURS = frozenset(Reading().to_dict())
 KEPT = "input"  # where fields of the input named like ours, or like this, are kept
 LONGEST = 256 << 20  # bytes of a line; what is longer becomes an error, not memory
 _FD = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,4})")
+_OF_READER = re.compile(r"\w+: ")  # how an error of the reader begins; what is wrong with a row begins with «file:line: »
 _CONTROL = re.compile("[\x7f-\x9f]")  # the control characters that JSON may hold as they are
 
 
@@ -210,18 +211,19 @@ def _row(line: bytes, number: int, end: int, where: str, first: dict[str, int]) 
 def _faulty(number: int, end: int, fault: str, pairs: Mapping[str, str] | None = None) -> Row:
     own = {"id": json.dumps(f"line {number}")}
     if pairs:
-        own[KEPT] = _object(pairs)
-    return Row(number, end, own["id"], _object(own)[:-1].encode(), "", fault)
+        own[KEPT] = written_object(pairs)
+    return Row(number, end, own["id"], written_object(own)[:-1].encode(), "", fault)
 
 
 def _head(pairs: Mapping[str, str]) -> bytes:
     """The fields of the input as they are written there; those named like ours under "input", so that none is lost or taken for ours."""
     alike = {key: said for key, said in pairs.items() if key in OURS or key == KEPT}
     own = {key: said for key, said in pairs.items() if key not in alike}
-    return _object({**own, KEPT: _object(alike)} if alike else own)[:-1].encode()
+    return written_object({**own, KEPT: written_object(alike)} if alike else own)[:-1].encode()
 
 
-def _object(pairs: Mapping[str, str]) -> str:
+def written_object(pairs: Mapping[str, str]) -> str:
+    """A JSON object of fields whose values are written as they are."""
     return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=_lone(key))}: {said}" for key, said in pairs.items()) + "}"
 
 
@@ -308,7 +310,8 @@ def _proved(line: bytes, row: Row, reader: Reader) -> Reading | None:
     label_set = f"{reader.labels.name}/{reader.labels.version}"
     if reading.model != reader.model or reading.label_set != label_set or row.tail(dump_row(reading.to_dict())) != rest:
         return None
-    return None if row.fault and reading.error != row.fault else reading
+    stale = row.fault is None and reading.error is not None and not _OF_READER.match(reading.error)  # its row was wrong before
+    return None if stale or (row.fault and reading.error != row.fault) else reading
 
 
 def _foreign(count: int, line: bytes, row: Row | None) -> str:
