@@ -69,8 +69,10 @@ def parse_date(said: object) -> datetime.date | None:
         return said.date()
     if isinstance(said, datetime.date):
         return said
+    if not isinstance(said, str) or said[10:11] not in ("", "T", " "):
+        raise RecordError(f'date is {said!r}, expected "YYYY-MM-DD", a date or nothing')
     try:
-        return datetime.date.fromisoformat(said[:10]) if isinstance(said, str) and said[10:11] in ("", "T", " ") else _refuse(said)
+        return datetime.date.fromisoformat(said[:10])
     except ValueError as error:
         raise RecordError(f'date is {said!r}, expected a day that exists, "YYYY-MM-DD"') from error
 
@@ -217,7 +219,3 @@ def _source(source: str) -> dict[str, str]:
 
 def _bound(bound: Bound) -> dict[str, Any]:
     return {"min": bound.min, "max": bound.max, **({"about": True} if bound.about else {}), **({"word": bound.word} if bound.word else {})}
-
-
-def _refuse(said: object) -> datetime.date:
-    raise RecordError(f'date is {said!r}, expected "YYYY-MM-DD", a date or nothing')
