@@ -142,6 +142,7 @@ def test_types_that_hurt_nobody_take_nothing_from_their_sentence(kind):
 def test_casualties_phrases_of_a_sentence():
     text = "أدى القصف إلى مقتل طفلين وإصابة امرأة، بحسب مصدر. وسقط 12 شهيدا"
     assert [found.text for found in casualties_in(text, 0, len(text))] == ["مقتل طفلين وإصابة امرأة،", "12 شهيدا"]
+    assert [found.text for found in casualties_in("أدى إلى إص ابة نحو 40 مدنيا", 0, 27)] == ["إص ابة نحو 40 مدنيا"]
     assert list(casualties_in("عائلة الشهيد في المخيم", 0, 22)) == []
 
 

@@ -34,7 +34,7 @@ _LIFE = re.compile("(?:ل|ال|لل)?(?:ارواح|حيا[هت])(?:ه|ها|هم|
 _WOUNDS = re.compile("ب(?:ال)?(?:جروح|جراح|حروق|كسور|رضوض|شظايا|اختناق)(?:ه|ها|هم|هن|هما)?")
 _VERB = re.compile("(?:قتل|استشهد|توفي|جرح|اصيب)(ت|وا|ا|تا|)")
 _OF_THE_DEAD = ("مصرع", "حتف", "ارواح", "ضحيت", "حيات", "لحيات", "بحيات")  # whose pronoun is of those counted before
-_PIECES = 6  # of a word that is split
+PIECES = 6  # of a word that is split
 _NO_PIECE = ("و", "في", "من", "ما", "لا", "عن", "علي", "لم", "ان", "بن", "ابن")
 _NEGATION = ("لا", "دون", "بدون", "لم", "عدم", "بلا", "ولا", "لن", "ولم")
 _BESIDE = 5
@@ -182,13 +182,13 @@ def _repair(words: list[str]) -> list[str]:
     repaired: list[str] = []
     at = 0
     while at < len(words):
-        size = next((n for n in range(min(_PIECES, len(words) - at), 1, -1) if _is_split(words[at : at + n])), 1)
+        size = next((n for n in range(min(PIECES, len(words) - at), 1, -1) if is_split(words[at : at + n])), 1)
         repaired.append("".join(words[at : at + size]))
         at += size
     return repaired
 
 
-def _is_split(pieces: list[str]) -> bool:
+def is_split(pieces: list[str]) -> bool:
     """Whether pieces, short ones among them, are a word of the lists that none of them is alone."""
     short = all(len(piece) < 6 for piece in pieces) and min(map(len, pieces)) < 4
     if not (short and all(piece.isalpha() and piece not in _NO_PIECE for piece in pieces)):

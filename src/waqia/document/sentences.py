@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from waqia.document.counts import PIECES, is_split
 from waqia.document.numbers import clitics, fold, read_number, split_words
 from waqia.document.peoplewords import fate
 from waqia.document.timewords import Item, read_items
@@ -82,7 +83,17 @@ Token = tuple[int, int, list[str]]  # start, end, folded words
 
 
 def _tokens(text: str, start: int, end: int) -> list[Token]:
-    return [(found.start(), found.end(), split_words(fold(found.group()))) for found in _TOKEN.finditer(text, start, end)]
+    """Words with what stands at them; those that filters made others split («إص ابة») are one."""
+    plain = [(found.start(), found.end(), split_words(fold(found.group()))) for found in _TOKEN.finditer(text, start, end)]
+    tokens: list[Token] = []
+    at = 0
+    while at < len(plain):
+        heads = [words[0] if words else "" for _, _, words in plain[at : at + PIECES]]
+        size = next((n for n in range(len(heads), 1, -1) if is_split(heads[:n])), 1)
+        words = ["".join(heads[:size]), *plain[at + size - 1][2][1:]] if size > 1 else plain[at][2]
+        tokens.append((plain[at][0], plain[at + size - 1][1], words))
+        at += size
+    return tokens
 
 
 def _begins(tokens: list[Token], at: int, strong: str) -> int:
