@@ -276,6 +276,21 @@ def test_the_built_in_sentence_gives_probabilities_by_label(asked, labels):
         assert list(answers[head]) == list(names)
 
 
+@pytest.mark.parametrize("head", ["types", "statuses", "roles", "sectors"])
+def test_the_head_that_gives_another_number_than_there_are_labels_is_named(labels, head):
+    shipped, said = artefact.load(), Said(labels)
+    setattr(said, head, getattr(said, head) + 1)
+    with pytest.raises(ArtefactError, match=f"^the graphs give {getattr(said, head)} numbers for {head}, labels.json has"):
+        probe.ask(said, shipped.tokenizer, labels, shipped.windows, Calibration.plain(labels))
+
+
+def test_merging_gives_one_number(labels):
+    shipped, said = artefact.load(), Said(labels)
+    said.merge = lambda pairs: np.zeros(2, np.float32)
+    with pytest.raises(ArtefactError, match="^the graphs give 2 numbers for merging, labels.json has 1 labels$"):
+        probe.ask(said, shipped.tokenizer, labels, shipped.windows, Calibration.plain(labels))
+
+
 def test_answers_under_other_labels_or_too_far_off_are_told():
     with pytest.raises(ArtefactError) as found:
         probe.compare({"types": {"a": 0.5, "b": 0.5}}, {"types": {"a": 0.5, "c": 0.5}})
