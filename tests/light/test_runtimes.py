@@ -287,7 +287,7 @@ def test_the_head_that_gives_another_number_than_there_are_labels_is_named(label
 def test_merging_gives_one_number(labels):
     shipped, said = artefact.load(), Said(labels)
     said.merge = lambda pairs: np.zeros(2, np.float32)
-    with pytest.raises(ArtefactError, match="^the graphs give 2 numbers for merging, labels.json has 1 labels$"):
+    with pytest.raises(ArtefactError, match=r"^the graphs give 2 numbers for merging, labels\.json has 1 labels$"):
         probe.ask(said, shipped.tokenizer, labels, shipped.windows, Calibration.plain(labels))
 
 

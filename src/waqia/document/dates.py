@@ -280,6 +280,8 @@ def _gather_number(parts: _Parts, item: Item, last: Item, following: Item) -> No
             parts.week_of_month = parts.days.pop()
     elif following.kind == "unit" and following.value == "month" and following.definite and value <= 31:
         parts.days.append(value)
+    elif last.kind == "month" and 1800 <= value <= 2200:
+        parts.year = value  # «10 أيار 2015 الساعة 15:30»: no number of hours
     elif item.kind == "number" and following.kind == "unit" and (not following.definite or following.value in ("hour", "week")):
         parts.quantity = (value, str(following.value))
     elif item.kind == "number" and last.kind == "unit" and last.definite and last.count != 1:
