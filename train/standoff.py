@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.score.command import run as run_script
+from waqia.arabic import TATWEEL
 from waqia.arguments import Parser
 from waqia.bulk.files import rows
 from waqia.errors import RecordError
@@ -31,7 +32,6 @@ from waqia.records import parse_record, read_records, write_records
 from waqia.schema import Record, Span
 
 ANCHOR = 24  # letters by which the longest line of a passage is looked for in the sources
-TATWEEL = "\u0640"  # stretches a word; a letter by its category only
 FIELDS = ("mentions", "participants", "trigger")  # of an incident: spans
 
 

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from eval.score.match import answered
+from waqia.arabic import DIACRITICS, STOPS, fold
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Record, Span
 
-WORD = re.compile(r"(?:\w|[\u064b-\u065f\u0670])+|[^\w\s]")
-MARKS = re.compile("[\u064b-\u065f\u0670\u0640]")
-FOLD = str.maketrans("أإآٱىة", "اااايه")
+WORD = re.compile(rf"(?:\w|[{DIACRITICS}])+|[^\w\s]")
 ROUNDS = 60  # of L-BFGS
 
 Words = list[Span]
@@ -92,7 +91,7 @@ def seen_from(ws: Words, incident: Incident) -> list[list[str]]:
     for n, features in enumerate(plain(ws)):
         far = n - inside[0] if n < inside[0] else max(0, n - inside[-1])
         step = max(-8, min(8, far if abs(far) < 5 else (5 + abs(far) // 8) * (1 if far > 0 else -1)))
-        stops = min(3, sum(w.text in ".؟!" for w in ws[min(n, inside[0]) : max(n, inside[-1])]))
+        stops = min(3, sum(w.text in STOPS for w in ws[min(n, inside[0]) : max(n, inside[-1])]))
         rows.append([*features, f"far:{step}", f"far:{step}:{fold(ws[n].text)[:3]}", f"kind:{incident.type}:{step > 0}", f"stops:{stops}"])
     return rows
 
@@ -137,11 +136,6 @@ class Sectors:
         known = [self.by_word[word] for word in map(fold, (w.text for w in words(span.text))) if word in self.by_word]
         rarest = min(known, key=lambda counts: counts.total(), default=self.all)
         return rarest.most_common(1)[0][0]
-
-
-def fold(word: str) -> str:
-    """A word without diacritics, tatweel and spelling variants."""
-    return MARKS.sub("", word).translate(FOLD)
 
 
 def _shares(word: Span, span: Span) -> bool:

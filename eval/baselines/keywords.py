@@ -9,12 +9,15 @@ from typing import Any
 
 import yaml
 
+from waqia.arabic import DIACRITICS, FOLDED, TATWEEL
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
 
-MARKS = "[\u064b-\u065f\u0670\u0640]*"  # diacritics and tatweel
+MARKS = f"[{DIACRITICS}{TATWEEL}]*"
 CLITICS = ["و", "ف", "ب", "ل", "ك", "ال", "لل"]
-VARIANTS = dict.fromkeys("اأإآٱ", "[اأإآٱ]") | {"ي": "[يى]", "ى": "[يى]", "ة": "[ةهت]", " ": r"\s+"}
+ALEF, YEH = (letter + FOLDED[letter] for letter in "اي")
+VARIANTS = dict.fromkeys(ALEF, f"[{ALEF}]") | dict.fromkeys(YEH, f"[{YEH}]")
+VARIANTS |= {"ة": "[ةهت]", " ": r"\s+"}  # «ة» is «ت» where something is attached
 
 
 def predict(train: Sequence[Record], gold: Sequence[Record], labels: LabelSet) -> list[dict[str, Any]]:
@@ -32,7 +35,7 @@ def pattern(stems: Sequence[str]) -> re.Pattern[str]:
     """Matches whole words that begin with one of the stems, the longest first, after any clitics."""
     clitics = "|".join(map(_loose, CLITICS))
     body = "|".join(_loose(stem) for stem in sorted(stems, key=len, reverse=True))
-    return re.compile(rf"(?<![\w\u064b-\u065f])(?:{clitics}){{0,3}}(?:{body})(?:\w|{MARKS[:-1]})*")
+    return re.compile(rf"(?<![\w{DIACRITICS}])(?:{clitics}){{0,3}}(?:{body})(?:\w|{MARKS[:-1]})*")
 
 
 def spoken(text: str, patterns: dict[str, re.Pattern[str]]) -> Iterator[tuple[str, Span]]:

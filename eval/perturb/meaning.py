@@ -24,12 +24,13 @@ from eval.perturb.edits import Edit, apply
 from eval.score.counts import Counts, Tally, add
 from eval.score.intervals import bootstrap, paired
 from eval.score.match import judged, match, same_incident
+from waqia.arabic import DIACRITICS
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Record, Span
 
 CLITICS = "(?P<clitics>[وف]?[بلك]?)"
-MARKS = "[\u064b-\u0652]*"  # vowel signs may follow any letter of a verb
+MARKS = f"[{DIACRITICS}]*"  # vowel signs may follow any letter of a verb
 
 Change = Callable[[str, random.Random], Iterator[Edit]]
 

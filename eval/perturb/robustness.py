@@ -28,6 +28,7 @@ from eval.score.command import run
 from eval.score.files import read_gold
 from eval.score.intervals import paired
 from eval.score.scoring import headline, score
+from waqia.arabic import DIACRITICS, SPELLINGS, STOPS, TATWEEL
 from waqia.arguments import Parser
 from waqia.labels import LabelSet
 from waqia.reader import Reader
@@ -41,7 +42,6 @@ Paraphrase = Callable[[Record, LabelSet], Record | None]
 _LETTER = re.compile(r"[\u0621-\u063a\u0641-\u064a]")
 _WORD = re.compile(r"[\u0621-\u063a\u0641-\u064a]{4,}")
 _JOINING = "بتثجحخسشصضطظعغفقكلمنهيئ"
-_VARIANTS = {"أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه", "ى": "ي"}
 _SAME_SHAPE = ("بتثن", "جحخ", "دذ", "رز", "سش", "صض", "طظ", "عغ", "فق")
 _KEYBOARD = "ضصثقفغعهخحجدشسيبلاتنمكطئءؤرىةوزظ"
 
@@ -55,7 +55,7 @@ def diacritics(text: str, chance: random.Random) -> Iterator[Edit]:
 
 def no_diacritics(text: str, chance: random.Random) -> Iterator[Edit]:
     """Every vowel sign gone."""
-    for match in re.finditer("[\u064b-\u0652]+", text):
+    for match in re.finditer(f"[{DIACRITICS}]+", text):
         yield match.start(), match.end(), ""
 
 
@@ -64,14 +64,14 @@ def tatweel(text: str, chance: random.Random) -> Iterator[Edit]:
     for match in _WORD.finditer(text):
         place = next((n for n in range(match.start(), match.end() - 1) if text[n] in _JOINING), None)
         if place is not None and chance.random() < 0.3:
-            yield place + 1, place + 1, "ـــ"
+            yield place + 1, place + 1, 3 * TATWEEL
 
 
 def letters(text: str, chance: random.Random) -> Iterator[Edit]:
     """Hamza off alef, ta marbuta as ha, alef maqsura as ya."""
     for place, letter in enumerate(text):
-        if letter in _VARIANTS and not (letter == "ى" and text[place + 1 : place + 2].isalpha()):
-            yield place, place + 1, _VARIANTS[letter]
+        if letter in SPELLINGS and not (letter == "ى" and text[place + 1 : place + 2].isalpha()):
+            yield place, place + 1, SPELLINGS[letter]
 
 
 def digits(text: str, chance: random.Random) -> Iterator[Edit]:
@@ -103,7 +103,7 @@ def censored(text: str, chance: random.Random) -> Iterator[Edit]:
     for match in _WORD.finditer(text):
         place = next((n for n in range(match.start() + 1, match.end() - 1) if text[n] in _JOINING), None)
         if place is not None and chance.random() < 0.2:
-            yield place + 1, place + 1, "ـ.ـ"
+            yield place + 1, place + 1, f"{TATWEEL}.{TATWEEL}"
 
 
 def typing(text: str, chance: random.Random) -> Iterator[Edit]:
@@ -141,7 +141,7 @@ def hashtags(text: str, chance: random.Random) -> Iterator[Edit]:
 def emoji(text: str, chance: random.Random) -> Iterator[Edit]:
     """A red dot before the text and before every new sentence."""
     yield 0, 0, "🔴 "
-    for match in re.finditer(r"(?<=[.!؟])\s+", text):
+    for match in re.finditer(rf"(?<=[{STOPS}])\s+", text):
         yield match.end(), match.end(), "🔴 "
 
 

@@ -31,6 +31,11 @@ SAME = {
     "ي": "ی",
 }
 
+SPELLINGS = {variant: letter for letter, variants in FOLDED.items() for variant in variants}  # the same, letter by letter
+
+TATWEEL = "\u0640"
+DIACRITICS = "\u064b-\u065f\u0670"  # the marks that stand on the letters of a word, as the inside of a character class
+
 STOPS = ".!?؟…"
 _STRONG = STOPS[1:]  # end a sentence even where no white space follows
 _CLOSERS = "\"'»”’)\\]"
@@ -76,7 +81,13 @@ def _points(group: str) -> set[int]:
 
 
 MARKS = _marks()
+_ON_LETTERS, _FOLD = re.compile(f"[{DIACRITICS}{TATWEEL}]"), str.maketrans(SPELLINGS)
 _TRAILING = re.compile(f"[{MARKS}]*+")
+
+
+def fold(word: str) -> str:
+    """A word without diacritics and tatweel, its letters in the spelling that all others are read as."""
+    return _ON_LETTERS.sub("", word).translate(_FOLD)
 
 
 def encodable(text: str) -> str:

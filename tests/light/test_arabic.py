@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from waqia.arabic import _ENDS, _TRAILING, MARKS, encodable, ranges, sentence_starts, word_end, word_start
+from waqia.arabic import _ENDS, _TRAILING, MARKS, SPELLINGS, encodable, fold, ranges, sentence_starts, word_end, word_start
 
 
 def sentences(text: str) -> list[str]:
@@ -120,3 +120,12 @@ def test_ranges_of_a_character_class():
     assert ranges([99, 97, 98, 101]) == "a-ce"
     assert re.fullmatch(f"[{MARKS}]+", "\u064b\u0640\u200f\ufe0f\u034f\U000e0041\x00\ufe70")
     assert not re.search(f"[{MARKS}]", "\n\t \x1c\u0600\u06dd\u06de،.")
+
+
+def test_a_word_is_folded_to_the_spelling_that_all_others_are_read_as():
+    assert fold("الأُمَمـ المُتَّحِدة") == "الامم المتحده"
+    assert fold("إلى آخرٱ") == "الي اخرا"
+
+
+def test_the_table_of_spellings_is_the_same_letter_by_letter():
+    assert SPELLINGS == {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ة": "ه"}

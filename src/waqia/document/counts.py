@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 
+from waqia.arabic import STOPS
 from waqia.document.numbers import clitics, fold, known_form, read_number, split_words
 from waqia.document.peoplewords import DETAINED, INJURED, JOINT, KILLED, MISSING, NOT_PEOPLE, Fate, fate, people, suffix_count
 from waqia.errors import ConfigError
@@ -536,7 +537,7 @@ def _around(before: str, after: str, reach: int, *, joined: bool) -> str:
     """
     earlier = _repair(split_words(fold(before)))[-reach:]
     later = _repair(split_words(fold(after)))[: min(reach, _NEAR)]
-    stop = next((n for n, word in enumerate(later) if word in (".", "!", "؟") or (word[0] in "وف" and fate(word[1:]))), len(later))
+    stop = next((n for n, word in enumerate(later) if word in STOPS or (word[0] in "وف" and fate(word[1:]))), len(later))
     left = next(((n, said) for n, word in enumerate(reversed(earlier)) if (said := _rules(word))), None)
     right = next(((n, said) for n, word in enumerate(later[:stop]) if (said := _rules(word))), None)
     if left is not None and (right is None or joined or left[0] <= 2 or left[0] < right[0]):

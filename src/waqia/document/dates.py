@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import pairwise
 
+from waqia.arabic import STOPS
 from waqia.document.numbers import fold
 from waqia.document.timewords import NIGHT, Item, read_items
 
@@ -127,7 +128,7 @@ def resolve_date(phrase: str, anchor: date | None, *, before: str = "", after: s
     >>> resolve_date("مساء الخميس الماضي", date(2023, 5, 12)).iso()
     '2023-05-11'
     """
-    clause = re.split(r"[.!?؟\n]", fold(before[-CLAUSE:]))[-1]
+    clause = re.split(rf"[{STOPS}\n]", fold(before[-CLAUSE:]))[-1]
     text = _Text(anchor, _looks_forward(clause) or bool(_FUTURE.search(fold(phrase))), clause + " " + fold(after[:CLAUSE]))
     items = read_items(phrase)
     try:

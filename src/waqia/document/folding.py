@@ -9,9 +9,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_LETTERS = str.maketrans("أإآٱىیکگؤئةڤپچ", "ااااييككويهفبج", "ءـ")
+from waqia.arabic import LETTERS, SPELLINGS, TATWEEL
+
+_LETTERS = str.maketrans(SPELLINGS | dict(zip("یکگؤئڤپچ", "يككويفبج", strict=True)) | {"ء": "", TATWEEL: ""})
 _OTHERS = re.compile(r"[\W_]+")
-_CENSORED = re.compile("(?<=[\u0621-\u064a])[.*]{1,3}(?=[\u0621-\u064a])")  # «الت*ركي», «الاحت..لال»
+_CENSORED = re.compile(f"(?<=[{LETTERS}])[.*]{{1,3}}(?=[{LETTERS}])")  # «الت*ركي», «الاحت..لال»
 _MAYBE_MARKS = re.compile(r"[^\w\s]")
 _DROPPED = {"Mn", "Me", "Cf"}
 ARTICLE = "ال"

@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-_LETTER = "\u0621-\u064a\u0671-\u06d3"
-_MARK = re.compile("[\u0610-\u061a\u061c\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+from waqia.arabic import LETTERS, MARKS, SPELLINGS
+
+_LETTER = f"{LETTERS}\u0671-\u06d3"
+_MARK = re.compile(f"[{MARKS}]")
 # «ضـ.ـرب», «د.ا.عش»: dots put inside words against filters; a full stop without its space has long words on both sides.
 _CENSORED = re.compile(rf"(?<=[{_LETTER}])(?:\u0640+[.*_]+\u0640*|[.*_]+\u0640+)(?=[{_LETTER}])")
 _DOTTED = re.compile(rf"(?<![{_LETTER}])([{_LETTER}]{{1,2}})[.*](?=[{_LETTER}])|(?<=[{_LETTER}])[.*](?=[{_LETTER}]{{1,2}}(?![{_LETTER}]))")
 _FOLD = str.maketrans(
     {
-        **dict.fromkeys("أإآٱ", "ا"),
-        **{"ى": "ي", "ی": "ي", "ئ": "ي", "ة": "ه", "ۀ": "ه", "ؤ": "و", "ء": None, "ک": "ك", "گ": "ك", "ڨ": "ق"},
+        **SPELLINGS,
+        **{"ی": "ي", "ئ": "ي", "ۀ": "ه", "ؤ": "و", "ء": None, "ک": "ك", "گ": "ك", "ڨ": "ق"},
         **{chr(0x660 + n): str(n) for n in range(10)},
         **{chr(0x6F0 + n): str(n) for n in range(10)},
         **{"٬": ",", "٫": ".", "،": ",", "؛": ";"},

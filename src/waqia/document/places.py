@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from waqia.arabic import DIACRITICS
 from waqia.document.folding import ARTICLE, bare, fold, uncliticised
 from waqia.document.gazetteer import Entry, Gazetteer
 from waqia.schema import Reading
@@ -50,7 +51,7 @@ _HEADS = """
 _HEAD = frozenset(bare(word) for word in _HEADS.split())
 _TOLD = re.compile(
     r"(?<!\w)[وبلف]?(?:ال)?(?:مدين[ةه]|بلد[ةه]|قري[ةه]|ناحي[ةه]|مخيم|حي|ريف|محافظ[ةه]|منطق[ةه]|قضاء|سد|جسر|شمال[يى]?|جنوب[يى]?|شرق[يى]?|غرب[يى]?)"
-    r"(?:[ \"“”«»_#]+[\w\u064b-\u0652]+){1,7}"
+    rf"(?:[ \"“”«»_#]+[\w{DIACRITICS}]+){{1,7}}"
 )
 _PARTS = frozenset(["عين", "تل", "دير", "بيت", "خان", "كفر", "ابو", "ام", "راس", "بني", "ابن", "بن", "شيخ"])  # what longer names begin with
 _DIRECTIONS = {"شمال": (1, 0), "جنوب": (-1, 0), "شرق": (0, 1), "غرب": (0, -1)}

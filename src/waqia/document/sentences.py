@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from waqia.arabic import STOPS
 from waqia.document.counts import PIECES, is_split
 from waqia.document.numbers import clitics, fold, read_number, split_words
 from waqia.document.peoplewords import fate
 from waqia.document.timewords import Item, read_items
 from waqia.schema import Span
 
-_END = re.compile(r"[.!؟?…](?=\s|$)|\n")
+_END = re.compile(rf"[{STOPS}](?=\s|$)|\n")
 _TOKEN = re.compile(r"\S+")
 _STRONG = re.compile(  # nouns without the article: «الشهيد فلان» tells of somebody who is known already
     r"[وفبل]{0,2}(?:مقتل\w{0,3}|قتل(?:ت|وا|ا|ي|ه|هم|هما)?|استشهد(?:ت|وا|ا)?|[يت]ستشهد|استشهاد\w{0,3}|شهيد(?:ه|ا|ين|ان|تين|تان)?|شهدا"

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from waqia.arabic import DIACRITICS, SPELLINGS, TATWEEL
 from waqia.model.tensors import Floats
 from waqia.model.windows import WordRange
 
 BACK = 64  # mentions before one that it is compared with: what bounds the cost of a long text
 PAIR_FEATURES = 3  # see `pair_features`
-_MARKS = re.compile("[\u064b-\u065f\u0670\u0640]")
+_MARKS = re.compile(f"[{DIACRITICS}{TATWEEL}]")
+_SPELLINGS = str.maketrans({variant: letter for variant, letter in SPELLINGS.items() if variant not in "ةٱ"})  # as trained
 _BEFORE = re.compile("^(?:[وف]?(?:[بك]?ال|لل)|[وفبلك])")
 _AFTER = re.compile("(ات|ة|ت|وا|ون|ين|ان|ه|ها|هم|تها|ته)$")
 
@@ -34,7 +36,7 @@ class Mention:
 
 def stem(text: str) -> str:
     """A rough stem, to see that «الهجوم» and «هجوم» are one word: clitics, article and endings cut while three letters remain."""
-    bare = _MARKS.sub("", text.split()[0] if text.split() else text).translate(str.maketrans("أإآى", "اااي"))
+    bare = _MARKS.sub("", text.split()[0] if text.split() else text).translate(_SPELLINGS)
     for pattern in (_BEFORE, _AFTER):
         shorter = pattern.sub("", bare)
         bare = shorter if len(shorter) >= 3 else bare
