@@ -11,6 +11,7 @@ import pytest
 
 from eval.link import fit
 from eval.link.__main__ import main
+from eval.link.growth import grown
 from eval.link.measure import linked, main_incidents, measure, pair_f1, read_rows, with_facts
 from eval.link.outlines import path, simplified
 from tests.light.test_link import _again, _market, _strike
@@ -106,3 +107,11 @@ def test_a_country_is_one_ring_of_relative_steps_in_hundredths_of_a_degree() -> 
     arcs = [[[30, 30], [1, 0], [0, 1]], [[30, 30], [0, 1], [1, 0]]]  # right and up; up and right, walked backwards
     topology = {"objects": {"countries": {"geometries": [square]}}, "arcs": arcs, "transform": {"scale": [1, 1], "translate": [0, 0]}}
     assert path(topology) == "M3000-3000l100 0 0-100-100 0 0 100z"
+
+
+def test_growth_counts_events_and_pairs_of_made_up_incidents() -> None:
+    figures = grown(40)
+    assert figures["incidents"] == 40
+    assert set(figures) == {"incidents", "events", "ms an incident", "peak memory MB", "pair precision", "pair recall"}
+    assert figures["pair precision"] == 0.78125  # 25 of 32: all of one day, and 40 texts know little of what is rare
+    assert figures["pair recall"] > 0.8

@@ -86,6 +86,14 @@ def test_a_day_alone_proves_nothing_a_place_or_a_word_of_one_text_in_ninety_is_n
     assert features(A, Bag.of({"قصف": 1.0}), replace(unplaced, said="قسطون"), 1.0)[0]["same_place"] == 1.0
 
 
+def test_many_incidents_of_a_day_count_against_a_pair_of_that_day_alone() -> None:
+    other = replace(A, row="b")
+    assert "crowd" not in features(A, BAG, other, 37.0, 10)[0]
+    assert features(A, BAG, other, 37.0, 100)[0]["crowd"] == log(10)
+    assert "crowd" not in features(A, BAG, replace(other, published="2021-08-11", start="2021-08-10", end="2021-08-10"), 37.0, 100)[0]
+    assert Weights().crowd == -1.0
+
+
 def test_a_text_without_an_incident_has_no_family_and_is_compared_by_its_words() -> None:
     found, _ = features(Clue("t", words=("قسطون",)), Bag.of({"قسطون": 6.0}), A, 41.0)
     assert set(found) == {"base", "rarest", "three", "eight", "alike", "length"}
@@ -147,3 +155,17 @@ def test_a_short_text_is_one_passage_and_of_a_long_one_the_sentences_about_the_i
 
 def _at(start: int, trigger: str) -> Incident:
     return Incident("shelling", "actual", Span(start, start + len(trigger), trigger))
+
+
+def test_the_fitted_weights_are_these() -> None:
+    shipped = Weights()
+    assert (shipped.base, shipped.rarest, shipped.three, shipped.length, shipped.threshold) == (-3.31, 0.38, 0.44, -0.88, -2.0)
+    assert (shipped.same_place, shipped.far_place, shipped.published_1, shipped.same_day, shipped.other_weekday) == (
+        2.23,
+        -1.43,
+        2.89,
+        1.14,
+        -2.12,
+    )
+    found = {"base": 1.0, "rarest": 6.0, "three": 15.0, "eight": 30.0, "alike": 0.5, "length": 8.0, "same_place": 1.0}
+    assert score(found, shipped) == pytest.approx(1.025)  # -3.31 + 2.28 + 6.6 - 0.3 + 0.565 - 7.04 + 2.23

@@ -88,9 +88,7 @@ def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int 
             return _go_on(lines, source, place, reader, many, terminal)
 
 
-def _go_on(
-    lines: BinaryIO, source: str | Path, target: Path, reader: Reader, many: ReadMany, terminal: TextIO | None
-) -> Outcome:
+def _go_on(lines: BinaryIO, source: str | Path, target: Path, reader: Reader, many: ReadMany, terminal: TextIO | None) -> Outcome:
     beside = target.with_name(f"{target.name}.job.json")
     before, name = job.known(beside), "-" if str(source) == "-" else str(Path(source).resolve())
     if not target.exists() or not target.stat().st_size:
@@ -114,9 +112,7 @@ def _go_on(
         return _write(_readings(rows, reader, many), out, target, kept, _progress(lines, terminal))
 
 
-def _write(
-    readings: Iterator[tuple[Row, Said]], out: BinaryIO, target: str | Path, kept: Outcome, progress: Progress
-) -> Outcome:
+def _write(readings: Iterator[tuple[Row, Said]], out: BinaryIO, target: str | Path, kept: Outcome, progress: Progress) -> Outcome:
     written = errors = 0
     before, shown = kept.before + kept.written, out.isatty()
     try:

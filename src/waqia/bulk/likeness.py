@@ -13,6 +13,7 @@ from waqia.bulk.clues import Clue, ordinal
 from waqia.document.places import distance_km
 
 RARE = 4.5  # nats (a word of one text in ninety): without a common place, a pair must share a word at least as rare
+CROWD = 10  # incidents within a day of each other, beyond which their number counts against a pair (about that of the fitted texts)
 APART = 30  # days between two texts beyond which they are not compared, unless they tell of the same days
 
 
@@ -24,32 +25,33 @@ class Weights:
     root of the cosine of both texts' words; `length` the log of the product of their numbers of words. The others are 0 or 1.
     """
 
-    base: float = -4.02
-    rarest: float = 0.46
+    base: float = -3.31
+    rarest: float = 0.38
     three: float = 0.44
     eight: float = -0.01
-    alike: float = 0.98
-    length: float = -0.83
-    published_1: float = 2.8  # days between the texts: at most one
-    published_3: float = -0.12
-    published_7: float = -0.47
-    published_far: float = -0.19
-    same_day: float = 0.94  # of the incidents, else of the texts
-    other_day: float = -0.37  # more than one day apart
-    same_date_named: float = 0.28  # «28 شباط», without a year
-    other_date_named: float = -1.38
-    same_weekday: float = 1.19
-    other_weekday: float = -2.08
-    same_place: float = 2.25  # the same words, or within a kilometre
-    near_place: float = 0.72  # within 25 km
-    far_place: float = -1.44  # beyond 100 km
+    alike: float = 1.13
+    length: float = -0.88
+    published_1: float = 2.89  # days between the texts: at most one
+    published_3: float = 0.21
+    published_7: float = -0.55
+    published_far: float = -0.31
+    same_day: float = 1.14  # of the incidents, else of the texts
+    other_day: float = -0.27  # more than one day apart
+    same_date_named: float = 0.64  # «28 شباط», without a year
+    other_date_named: float = -1.28
+    same_weekday: float = 1.36
+    other_weekday: float = -2.12
+    same_place: float = 2.23  # the same words, or within a kilometre
+    near_place: float = 0.59  # within 25 km
+    far_place: float = -1.43  # beyond 100 km
     same_type: float = 0.35
-    same_actor: float = -0.75
-    other_actors: float = -1.03
-    same_killed: float = 1.04
-    other_killed: float = 0.12
-    same_injured: float = 0.28
-    other_injured: float = -0.97
+    same_actor: float = -0.79
+    other_actors: float = -1.08
+    same_killed: float = 0.93
+    other_killed: float = 0.07
+    same_injured: float = 0.22
+    other_injured: float = -0.92
+    crowd: float = -1.0  # of log(incidents within a day / CROWD); set, not fitted: of n candidates one is right
     threshold: float = -2.0
 
 
@@ -69,11 +71,12 @@ class Bag:
         return cls(rarity, sum(value * value for value in rarity.values()))
 
 
-def features(a: Clue, bag: Bag, b: Clue, square: float) -> tuple[dict[str, float], list[str]]:
+def features(a: Clue, bag: Bag, b: Clue, square: float, crowd: int = 0) -> tuple[dict[str, float], list[str]]:
     """The clues of a pair by the names of `Weights`, and the three rarest shared words; empty where they cannot be one event.
 
-    `bag` holds the words of `a`, `square` is what the bag of `b` had. Never one are two families of types, texts more than APART days
-    apart that tell of no common day, and those that share neither a place (within 25 km) nor a word of RARE: a day alone proves nothing.
+    `bag` holds the words of `a`, `square` is what the bag of `b` had, `crowd` how many incidents are within a day of `a`. Never one are
+    two families of types, texts more than APART days apart that tell of no common day, and those that share neither a place (within
+    25 km) nor a word of RARE: a day alone proves nothing.
     """
     gap = None if a.published is None or b.published is None else abs(ordinal(a.published) - ordinal(b.published))
     days = _gap(a, b)
@@ -92,6 +95,8 @@ def features(a: Clue, bag: Bag, b: Clue, square: float) -> tuple[dict[str, float
         found["published_" + ("1" if gap <= 1 else "3" if gap <= 3 else "7" if gap <= 7 else "far")] = 1.0
     if days is not None and days != 1:
         found["same_day" if days == 0 else "other_day"] = 1.0
+    if crowd > CROWD and ((gap is not None and gap <= 1) or days == 0):
+        found["crowd"] = log(crowd / CROWD)
     found |= _named(a.days, b.days, "date_named") | _named(a.weekdays, b.weekdays, "weekday")
     return found | happening, [word for _, word in shared[:3]]
 
@@ -138,4 +143,4 @@ def _gap(a: Clue, b: Clue) -> int | None:
     return None if one is None or other is None else max(0, one[0] - other[1], other[0] - one[1])
 
 
-NAMES = tuple(field.name for field in fields(Weights) if field.name != "threshold")
+NAMES = tuple(field.name for field in fields(Weights) if field.name not in ("crowd", "threshold"))

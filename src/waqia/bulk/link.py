@@ -11,13 +11,13 @@ import json
 import sys
 import tempfile
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waqia.bulk.clues import Clue, Passage, Rarity, Tables, clues_of, from_plain, text_clue, to_plain
+from waqia.bulk.clues import Clue, Passage, Rarity, Tables, clues_of, from_plain, ordinal, text_clue, to_plain
 from waqia.bulk.likeness import Bag, Weights, features, score, weigh
 from waqia.bulk.telling import told
 from waqia.errors import RecordError
@@ -60,6 +60,7 @@ class Linker:
         self.skipped = self.attached = 0
         self._rarity = Rarity(tables)
         self._blocks: dict[Any, deque[int]] = {}
+        self._crowds = Counter[int]()
         self._spool = _Spool()
         self._waiting: list[tuple[Clue, int]] = []
         self._before: set[str] = set()
@@ -114,7 +115,7 @@ class Linker:
         if best is not None and best[0] >= self.weights.threshold:
             mean, number, other = best
             event = self.events[number]
-            why = weigh(*features(clue, bag, other.clue, other.square), self.weights)
+            why = weigh(*features(clue, bag, other.clue, other.square, self.crowd(clue)), self.weights)
             against = {"id": other.clue.row, "number": other.clue.number}
             event.merges.append({"id": clue.row, "number": clue.number, "with": against, "score": round(mean, 3), "clues": why})
             event.members.append(member)
@@ -132,13 +133,14 @@ class Linker:
         The score is the mean of the best pair's and of all pairs', so that one likeness does not chain what else differs.
         """
         best: tuple[float, int, Member] | None = None
+        crowd = self.crowd(clue)
         for number in dict.fromkeys(self.nearest(clue, bag)):
             members = self.events[number].members
             if any(member.clue.row == clue.row for member in members):
                 continue  # the reader told apart what one text tells
             scores = []
             for member in members[-MEMBERS:]:
-                found, _ = features(clue, bag, member.clue, member.square)
+                found, _ = features(clue, bag, member.clue, member.square, crowd)
                 scores.append((score(found, self.weights) if found else UNRELATED, member))
             top, nearest = max(scores, key=lambda pair: pair[0])
             mean = (top + sum(value for value, _ in scores) / len(scores)) / 2
@@ -154,7 +156,15 @@ class Linker:
                 shared[number] = shared.get(number, 0.0) + weight
         return sorted(shared, key=lambda number: (-shared[number], -number))[:NEAREST]
 
+    def crowd(self, clue: Clue) -> int:
+        """How many incidents so far are within a day of one; 0 where its day is unknown."""
+        day = _day(clue)
+        return 0 if day is None else sum(self._crowds[day + step] for step in (-1, 0, 1))
+
     def _file(self, clue: Clue, bag: Bag, number: int) -> None:
+        day = _day(clue)
+        if day is not None:
+            self._crowds[day] += 1
         for key, _ in self._keys(clue, bag, FILED):
             self._blocks.setdefault(key, deque(maxlen=BLOCK)).append(number)
 
@@ -218,6 +228,10 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(line.get("sources"), list) or any("passages" not in source for source in line["sources"]):
             raise RecordError(f"{path}:{number}: no event with sources and passages; make the file again: waqia link READ EVENTS")
         yield line
+
+
+def _day(clue: Clue) -> int | None:
+    return ordinal(clue.published) if clue.published else None if clue.span is None else clue.span[0]
 
 
 def _source(said: Mapping[str, Any], clue: Clue, passages: Iterable[Passage], incident: dict[str, Any] | None) -> dict[str, Any]:

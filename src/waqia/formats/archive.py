@@ -44,6 +44,7 @@ CLUES = {  # the clues of a merge, as `bulk/likeness` names them
     "other killed": "عدد قتلى آخر",
     "same injured": "عدد الجرحى نفسه",
     "other injured": "عدد جرحى آخر",
+    "crowd": "كثرة أحداث اليوم",
 }
 
 

@@ -1,0 +1,98 @@
+"""How linking grows with the archive: python -m eval.link.growth 1000 10000 100000 1000000 [--out JSON]
+
+Made-up incidents, 300 a day, some told by several texts, with a place, a day, common words drawn as often as they are, and names of people
+and villages, of which there are 20,000. For each number of incidents: processor time an incident, the most memory of the process so far,
+and pair precision and recall against how they were made. Sizes run in ascending order, each from nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+import resource
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.score.command import run
+from eval.score.counts import Counts
+from waqia.arguments import Parser
+from waqia.bulk.clues import Tables
+from waqia.bulk.link import Linker
+from waqia.frame import packaged_labels
+
+LETTERS = "ابتجحدرزسشصطعفقكلمنهوي"
+TYPES = ("air_strike", "shelling", "armed_attack", "arrest", "protest")
+PER_DAY = 300  # incidents a day: a larger archive covers more days
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print a line for each size; with --out also write them as JSON."""
+    parser = Parser(prog="python -m eval.link.growth", description=__doc__)
+    parser.add_argument("sizes", type=int, nargs="+", metavar="N")
+    parser.add_argument("--out", type=Path, help="also write the result as JSON here")
+    args = parser.parse_args(argv)
+    rows = []
+    for size in sorted(args.sizes):
+        rows.append(grown(size))
+        print(json.dumps(rows[-1]), flush=True)
+    if args.out:
+        args.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+def grown(size: int, *, seed: int = 0) -> dict[str, Any]:
+    """Figures of linking `size` made-up incidents."""
+    tables = Tables.packaged(packaged_labels())
+    linker, gold, spent = Linker(tables), dict[str, int](), 0.0
+    for row, event in archive(size, tables, seed=seed):
+        gold[row["id"]] = event
+        before = time.process_time()
+        linker.add(row)
+        spent += time.process_time() - before
+    before = time.process_time()
+    events = [[source["id"] for source in line["sources"]] for line in linker.lines()]
+    spent += time.process_time() - before
+    found = {name: n for n, names in enumerate(events) for name in names}
+    hits, key, response = (
+        sum(n * (n - 1) // 2 for n in Counter(each).values())
+        for each in (((gold[k], found[k]) for k in gold), gold.values(), found.values())
+    )
+    pairs = Counts(hits, key, response)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures = {"ms an incident": round(1000 * spent / size, 3), "peak memory MB": round(memory)}
+    return {"incidents": size, "events": len(events), **figures, "pair precision": pairs.precision, "pair recall": pairs.recall}
+
+
+def archive(size: int, tables: Tables, *, seed: int = 0) -> Iterator[tuple[dict[str, Any], int]]:
+    """Rows as `waqia batch` writes them, in the order of their days, each with the number of its event; most are told once."""
+    chance = random.Random(seed)
+    names = ["".join(chance.choices(LETTERS, k=6)) for _ in range(20_000)]
+    common, shares = list(tables.common), list(tables.common.values())
+    number = event = 0
+    while number < size:
+        day = datetime.date(2000, 1, 1) + datetime.timedelta(days=number // PER_DAY)
+        told = [chance.choice(names) for _ in range(6)]  # who and where: what its texts share
+        kind, place = chance.choice(TYPES), (chance.uniform(30, 37), chance.uniform(35, 45))
+        for _ in range(min(size - number, chance.choice((1, 1, 1, 2, 3)))):
+            words = chance.choices(common, shares, k=30)
+            text = f"وقع في {told[0]} " + " ".join(words[:15] + told[1 : chance.randint(3, 6)] + words[15:]) + "."
+            yield _row(f"r{number}", text, kind, day, told[0], place), event
+            number += 1
+        event += 1
+
+
+def _row(name: str, text: str, kind: str, day: datetime.date, place: str, at: tuple[float, float]) -> dict[str, Any]:
+    span = {"start": 7, "end": 7 + len(place), "text": place}
+    known = {"name": place, "name_ar": place, "latitude": at[0], "longitude": at[1], "kind": "village", "country": "SY", "admin": ""}
+    facts = {"places": [{**known, "exact": True, "inferred": False, "span": span}]}
+    trigger = {"start": 0, "end": 3, "text": text[:3]}
+    participants = [{"role": "place", "sector": None, **span}]
+    incident = {"type": kind, "status": "actual", "trigger": trigger, "facts": facts, "participants": participants}
+    return {"id": name, "date": day.isoformat(), "text": text, "incidents": [incident]}
+
+
+if __name__ == "__main__":
+    run(main)
