@@ -110,7 +110,8 @@ class Source:
         code = self.module.deep_replace(mutation.original_node, mutation.mutated_node).code
         old, new = self.module.code.splitlines(), code.splitlines()
         first = next(n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
-        last = next(n for n, (a, b) in enumerate(zip(reversed(old[first:]), reversed(new[first:]), strict=False)) if a != b)
+        tails = enumerate(zip(reversed(old[first:]), reversed(new[first:]), strict=False))
+        last = next((n for n, (a, b) in tails if a != b), min(len(old), len(new)) - first)
         before, after = (" ".join(line.strip() for line in lines[first : len(lines) - last]) for lines in (old, new))
         return Mutant(self.path, number, first + 1, mutation.contained_by_top_level_function.name.value, before, after, code)
 
