@@ -111,6 +111,8 @@ def test_what_an_incident_has_already_stays():
     given = incident(text, "قصف", *people, date="2020-01-01", killed=9, injured=8, facts={"mine": 1})
     (one,) = add_facts(text, Reading((given,)), FRIDAY).incidents
     assert (one.date, one.killed, one.injured, one.facts["mine"]) == ("2020-01-01", 9, 8, 1)
+    (hurt,) = add_facts(text, Reading((incident(text, "قصف", *people, injured=0),)), FRIDAY).incidents
+    assert (hurt.killed, hurt.injured) == (2, 0)
     (other,) = add_facts(text, Reading((incident(text, "قصف", *people),)), FRIDAY).incidents
     assert (other.date, other.killed, other.injured) == ("2023-05-11", 2, 3)
     assert set(other.facts) == {"date", "counts"}

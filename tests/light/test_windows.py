@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
-from waqia import ConfigError
+from waqia import ArtefactError, ConfigError
 from waqia.arabic import MARKS, SIGNS
 from waqia.model import artefact
 from waqia.model import windows as windows_module
@@ -360,3 +362,20 @@ def test_what_is_kept_of_a_long_text_grows_by_some_twenty_bytes_a_word(monkeypat
         tracemalloc.stop()
     assert words == 25_000
     assert peak / words < 110  # 21 bytes a word, twice while joined, a window and a piece; 406 in one piece with all windows made
+
+
+@pytest.mark.parametrize(
+    ("sentences", "second"),
+    [([0, 7, 10, 14], (7, 14)), ([0, 8, 10, 14], (8, 22)), ([0, 14], (7, 14))],
+)
+def test_the_next_window_begins_with_the_first_sentence_of_the_overlap_the_one_at_its_very_edge_too(sentences, second):
+    # 14 words a window; an overlap of 7 begins at word 7
+    assert ranges([1] * 24, sentences, 7)[:2] == [(0, 14), second]
+
+
+def test_a_tokenizer_without_cls_or_sep_is_refused():
+    with pytest.raises(ArtefactError) as found:
+        windows_module._special(Tokenizer(WordLevel({"[CLS]": 0, "x": 1}, unk_token="x")))
+    told = "tokenizer.json: [CLS] or [SEP] is missing from the vocabulary; expected a BERT WordPiece tokenizer"
+    assert str(found.value) == told
+    assert windows_module._special(Tokenizer(WordLevel({"[CLS]": 4, "[SEP]": 7}, unk_token="[CLS]"))) == (4, 7)
