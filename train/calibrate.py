@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -57,7 +57,8 @@ def calibrate(run: Run, records: Sequence[Record]) -> tuple[Calibration, dict[st
     threshold an incident type; one a role; and the least probability that a text reports anything.
     """
     fits = temperatures(run, records)
-    calibration = replace(Calibration.plain(run.labels, LEAST), **{name: fit.temperature for name, fit in fits.items()})
+    fitted: dict[str, Any] = {name: fit.temperature for name, fit in fits.items()}
+    calibration = replace(Calibration.plain(run.labels, LEAST), **fitted)
     gold = [record.incidents for record in records]
     calibration = fit_merging(run, records, calibration)
     found = [_asked(incidents, record) for incidents, record in zip(_read(run, records, calibration), records, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -179,9 +180,10 @@ class IncidentModel(PreTrainedModel):
         """Heads with fresh weights over an encoder: the one given, or one with random weights of the configuration's shape."""
         super().__init__(config)
         labels = config.labels
-        no_pooler = {"add_pooling_layer": False} if config.encoder.model_type == "bert" else {}  # nothing here would train it
-        self.encoder = AutoModel.from_config(config.encoder, **no_pooler) if encoder is None else encoder
-        self.window_head = WindowHead(config.encoder.hidden_size, config.shape, Sizes.of(labels))
+        shape: Any = config.encoder
+        no_pooler = {"add_pooling_layer": False} if shape.model_type == "bert" else {}  # nothing here would train it
+        self.encoder = AutoModel.from_config(shape, **no_pooler) if encoder is None else encoder
+        self.window_head = WindowHead(shape.hidden_size, config.shape, Sizes.of(labels))
         self.participants_head = ParticipantsHead(config.shape, Sizes.of(labels))
         self.merge_head = MergeHead(config.shape, Sizes.of(labels))
         self.weights = config.weights
@@ -242,8 +244,8 @@ class IncidentModel(PreTrainedModel):
         if len(asked):
             rows, start, stop, type_, status = triggers[asked].unbind(1)
             mask = (word_ends > word_starts).long()[rows]
-            said = self.participants_head(states[rows], mask, start, stop, type_)
-            loss = loss + participants_loss(*said, status, spans, mask, self.weights)
+            roles, statuses, sectors = self.participants_head(states[rows], mask, start, stop, type_)
+            loss = loss + participants_loss(roles, statuses, sectors, status, spans, mask, self.weights)
         if len(pairs):
             same = self.merge_head(*mention_pairs(states, trigger_logits, triggers, pairs), pair_features)
             loss = loss + self.weights.merge * merge_loss(same, pairs, triggers)

@@ -25,10 +25,10 @@ class IncidentConfig(PretrainedConfig):  # type: ignore[misc, unused-ignore]
     model_type = "waqia-incidents"
     sub_configs: ClassVar[dict[str, type]] = {"encoder": AutoConfig}
 
-    encoder: PretrainedConfig | dict | None = None
-    heads: dict | None = None
-    loss: dict | None = None
-    label_set: dict | None = None
+    encoder: PretrainedConfig | dict[str, Any] | None = None
+    heads: dict[str, Any] | None = None
+    loss: dict[str, Any] | None = None
+    label_set: dict[str, Any] | None = None
     type_weights: list[float] | None = None  # how much a positive example of each incident type weighs in the loss; None for one each
 
     def __post_init__(self, **kwargs: Any) -> None:

@@ -55,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = {
         TRAINED: judged(Reader.load(artefact), gold, labels),
         SHIPPED: judged(Reader.load(), gold, labels),
-        KEYWORDS: scored([parse_record({"text": r.text, **row}, labels, r.id) for r, row in _keyword_rows(gold, labels)], gold, labels),
+        KEYWORDS: scored(
+            [parse_record({"text": r.text, **row}, labels, str(r.id)) for r, row in _keyword_rows(gold, labels)], gold, labels
+        ),
     }
     print("\n".join(table(figures, args.gold, len(gold))))
     log.info("%.1f minutes in all; the model is %s", (time.monotonic() - began) / 60, artefact)

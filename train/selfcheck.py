@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -72,13 +72,13 @@ def _unexplained(scores: Scores, reach: Reach, labels: LabelSet) -> int:
     incidents, participants = total["incidents"], sum((total[f"participants/{role}/half"] for role in labels.roles), Counts())
     lost = {kind: sum(n for cause, n in reach.lost.items() if cause.startswith(kind)) for kind in ("incident", "participant")}
     missing = max(0, incidents.gold - incidents.hits - lost["incident"])
-    return missing + max(0, participants.gold - participants.hits - lost["participant"]) + incidents.predicted - incidents.hits
+    return int(missing + max(0, participants.gold - participants.hits - lost["participant"]) + incidents.predicted - incidents.hits)
 
 
 class Oracle:
     """A backend that knows the targets of every window by its token ids."""
 
-    def __init__(self, features: Sequence[dict[str, list]], sizes: Sizes) -> None:
+    def __init__(self, features: Sequence[dict[str, list[Any]]], sizes: Sizes) -> None:
         self.sizes = sizes
         self.features = {tuple(row["ids"]): row for row in features}
         self.rows = list(self.features.values())

@@ -61,7 +61,7 @@ SHOWN = ("loss", "eval_loss", "eval_incidents F1", "eval_actors F1", "eval_types
 def fit(config: FinetuneConfig, labels: LabelSet, train: Sequence[Record], dev: Sequence[Record]) -> None:
     """Train, calibrate on dev, score on dev, save."""
     arguments = training_arguments(config)
-    train = [*train, *paraphrased(train, config.training.paraphrases, config.seed)]
+    train = [*train, *paraphrased(train, config.training.paraphrases, config.seed, labels)]
     set_seed(config.seed)
     with arguments.main_process_first():  # the first process may have a vocabulary to learn, or a model to fetch
         model, tokenizer = start_model(config, labels, [record.text for record in train])
@@ -74,11 +74,11 @@ def fit(config: FinetuneConfig, labels: LabelSet, train: Sequence[Record], dev: 
         finish(run, dev, trainer.state)
 
 
-def paraphrased(records: Sequence[Record], share: float, seed: int) -> list[Record]:
+def paraphrased(records: Sequence[Record], share: float, seed: int, labels: LabelSet) -> list[Record]:
     """A share of the records that bear it once more, their actual incidents' verbs negated or put in the future, so unrealised."""
     random, changes = np.random.default_rng(seed), (negated, future)
     chosen = [(record, changes[random.integers(2)]) for record in records if random.random() < share]
-    return [changed for record, change in chosen if (changed := change(record)) is not None]
+    return [changed for record, change in chosen if (changed := change(record, labels)) is not None]
 
 
 def finish(run: Run, dev: Sequence[Record], state: TrainerState) -> None:
@@ -120,7 +120,8 @@ def build_trainer(run: Run, records: Sequence[Record], dev: Sequence[Record], ar
         raise ConfigError(f"{config.name}: the training files hold no word; give records with text under train_files")
     order = EpochOrder(windows, config.training.batch_windows * config.training.accumulation, config.seed)
     mask, training = run.tokenizer.token_to_id("[MASK]") or 0, config.training
-    collator = Collator(pad_id(run.tokenizer), mask, training.hidden_words, config.seed, training.mentions_asked)
+    masking = Collator(pad_id(run.tokenizer), mask, training.hidden_words, config.seed, training.mentions_asked)
+    collator: Collator | EitherCollator = masking
     several = 20 if config.training.precision == "fp16" else 1  # while the scale of fp16 settles, steps are skipped
     callbacks: list[TrainerCallback] = [SeedSteps(), StopOnNonFinite(several), SealCheckpoints(key), Progress()]
     if config.evaluation.patience:
@@ -128,11 +129,10 @@ def build_trainer(run: Run, records: Sequence[Record], dev: Sequence[Record], ar
     judged: dict[str, Any] = {}
     if config.evaluation.each_epoch:
         dev_windows, _ = dataset(dev, run.tokenizer, run.labels, window_settings(config), cache)
-        plain = Collator(pad_id(run.tokenizer))
-        collator = EitherCollator(collator, plain)
+        collator = EitherCollator(masking, Collator(pad_id(run.tokenizer)))
         judged = {"eval_dataset": dev_windows, "compute_metrics": DevFigures(run, dev)}
     optimizers = (optimizer(run.model, config), None)
-    trainer = Trainer(run.model, arguments, collator, order, optimizers=optimizers, callbacks=callbacks, **judged)  # type: ignore[arg-type]
+    trainer = Trainer(run.model, arguments, collator, order, optimizers=optimizers, callbacks=callbacks, **judged)
     trainer.accelerator.rng_types = []  # no random state says the order: there is none to share between processes
     return trainer
 
@@ -315,7 +315,7 @@ def fingerprint(run: Run) -> str:
     The configuration but for where and how often it writes; the label set and its order; the data files; the vocabulary; the weights at the
     start, so the encoder's; the number of processes, which draw their dropout apart.
     """
-    free = {"name": True, "output": True, "training": {"save_steps", "report_to"}}
+    free: dict[str, Any] = {"name": True, "output": True, "training": {"save_steps", "report_to"}}
     said = [run.config.model_dump(mode="json", exclude=free), run.labels.to_dict(), run.facts["data"], FEATURES]
     digest = hashlib.sha256(json.dumps(said).encode())
     digest.update(run.tokenizer.to_str().encode("utf-8", "replace"))

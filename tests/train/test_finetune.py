@@ -155,7 +155,7 @@ def test_windows_longer_than_the_encoder_are_refused(root, tmp_path):
 
 def test_records_whose_verbs_bear_it_are_read_once_more_as_unrealised(root, labels):
     records = list(read_records(root / "data/train.jsonl", labels))
-    changed = training.paraphrased(records, 1.0, 7)
+    changed = training.paraphrased(records, 1.0, 7, labels)
     plain = {record.id: record for record in records}
     assert 20 < len(changed) < len(records)
     for record in changed:
@@ -164,6 +164,6 @@ def test_records_whose_verbs_bear_it_are_read_once_more_as_unrealised(root, labe
         assert moved
         assert {incident.status for incident in moved} == {"unrealised"}
         assert all(record.text[i.trigger.start : i.trigger.end] == i.trigger.text and " " not in i.trigger.text for i in moved)
-    half = training.paraphrased(records, 0.5, 7)
+    half = training.paraphrased(records, 0.5, 7, labels)
     assert 0.3 * len(changed) < len(half) < 0.7 * len(changed)
-    assert training.paraphrased(records, 0.0, 7) == []
+    assert training.paraphrased(records, 0.0, 7, labels) == []

@@ -33,7 +33,7 @@ FIGURES = (
 )  # fmt: skip
 
 
-class Plan(Part):  # type: ignore[misc]  # mypy does not follow train
+class Plan(Part):
     """Which runs to make and to compare."""
 
     base: Path

@@ -139,7 +139,7 @@ def pack(config: CorpusConfig, tokenizer: Tokenizer, cache: Path) -> Corpus:
         cache.mkdir(parents=True, exist_ok=True)
         packed = _pack(config, tokenizer)
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **packed)
+        np.savez(partial, **packed)  # type: ignore[arg-type]  # numpy's own `allow_pickle` stands among the names
         seal_file(partial, path)
     with np.load(path) as stored:
         sources = tuple(stored[f"source{n}"] for n in range(len(config.sources)))
@@ -150,7 +150,7 @@ def _pack(config: CorpusConfig, tokenizer: Tokenizer) -> dict[str, Rows]:
     held_out: list[str] = []
     packed = {}
     for number, texts in enumerate(distinct(config.sources)):
-        kept = []
+        kept: list[str] = []
         for text in texts:
             share = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).digest(), "big") / 2**32
             (held_out if share < config.held_out else kept).append(text)
@@ -178,7 +178,7 @@ def _fingerprint(config: CorpusConfig, tokenizer: Tokenizer) -> str:
     return digest.hexdigest()[:24]
 
 
-def _open(path: Path) -> IO[Any]:
+def _open(path: Path) -> IO[Any] | gzip.GzipFile:
     if path.suffix == ".xz":
         return lzma.open(path, "rb")
     if path.suffix == ".gz":

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -347,12 +347,12 @@ def fingerprint(config: PretrainConfig, tokenizer: Tokenizer, corpus: Corpus, en
 
     The configuration, the vocabulary, the rows (and so the files), and of an encoder to go on from its weights.
     """
-    free = {"output": True, "log_steps": True, "checkpoint_seconds": True, "optimisation": {"tokens"}}
+    free: dict[str, Any] = {"output": True, "log_steps": True, "checkpoint_seconds": True, "optimisation": {"tokens"}}
     fixed = config.model_dump(mode="json", exclude=free)
     digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode())
     digest.update(tokenizer.to_str().encode("utf-8", "replace"))
     for rows in (*corpus.sources, corpus.held_out):
-        digest.update(np.ascontiguousarray(rows))
+        digest.update(np.ascontiguousarray(rows).data)
     start = encoder.state_dict() if isinstance(config.encoder, str) else {}  # else the seed says it
     for name, tensor in start.items():
         digest.update(name.encode() + tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())

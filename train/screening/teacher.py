@@ -13,13 +13,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from waqia.model.decode import sigmoid, softmax
 from waqia.model.pipeline import WINDOWS_TOGETHER, Happening, Model, Part, cut_texts, encode, merge
 from waqia.model.tensors import Backend, Batch, Encoded, Floats, Pairs, Participants, Triggers
-from waqia.model.windows import Ints, Window
+from waqia.model.windows import Ints, Window, WordRange
 
 log = logging.getLogger("train.screening")
 TOGETHER = 32  # documents read at once
@@ -41,8 +43,8 @@ class Read:
     id: str
     outlet: str
     windows: tuple[Window, ...]
-    triggers: tuple[Floats, ...]  # (W,) each: probability that a mention begins at the word
-    types: Floats  # (windows, K) probability that the window reports a type
+    triggers: tuple[NDArray[np.floating[Any]], ...]  # (W,) each: probability that a mention begins at the word
+    types: NDArray[np.floating[Any]]  # (windows, K) probability that the window reports a type
     incidents: tuple[tuple[int, tuple[int, ...]], ...]  # (type, windows that mention it), of the full reading
 
 
@@ -148,7 +150,7 @@ def load(path: Path) -> list[Read]:
     for n, owned in enumerate(data["owned"]):
         a, b, c, d = tokens[n], tokens[n + 1], words[n], words[n + 1]
         starts, ends = data["starts"][c:d].astype(np.int64), data["ends"][c:d].astype(np.int64)
-        bounds = int(owned[0]), int(owned[1])
+        bounds = WordRange(int(owned[0]), int(owned[1]))
         windows.append(Window(data["ids"][a:b].astype(np.int64), starts, ends, data["offsets"][c:d].astype(np.int64), bounds))
         triggers.append(data["triggers"][c:d].astype(np.float32))
     reads, at = [], 0
