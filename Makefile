@@ -26,6 +26,7 @@ speed: $(VENV)/.installed  ## Whether everything that is measured for speed stil
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 

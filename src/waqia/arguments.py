@@ -13,7 +13,7 @@ _CHOICE = re.compile(r"invalid choice: (?P<found>.*?) \(choose from (?P<known>.*
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """"; did you mean …?" where a known name is near, else nothing."""
+    """A hint at the known name that is most like an unknown one, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
 
