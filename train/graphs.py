@@ -89,9 +89,7 @@ class Merge(nn.Module):
         super().__init__()
         self.head = run.model.merge_head
 
-    def forward(
-        self, first_states: Tensor, second_states: Tensor, first_types: Tensor, second_types: Tensor, features: Tensor
-    ) -> Tensor:
+    def forward(self, first_states: Tensor, second_states: Tensor, first_types: Tensor, second_types: Tensor, features: Tensor) -> Tensor:
         """See MergeHead.forward."""
         return self.head(first_states, second_states, first_types, second_types, features)
 

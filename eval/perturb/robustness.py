@@ -218,9 +218,7 @@ def paraphrases(labels: LabelSet) -> tuple[Paraphrase, ...]:
     return (meaning.negated, meaning.future) if labels.unrealised_status is not None else ()
 
 
-def paraphrase(
-    gold: Sequence[Record], said: Sequence[Record], change: Paraphrase, reader: Reader, labels: LabelSet
-) -> dict[str, Any]:
+def paraphrase(gold: Sequence[Record], said: Sequence[Record], change: Paraphrase, reader: Reader, labels: LabelSet) -> dict[str, Any]:
     """What becomes of statuses where a paraphrase applies."""
     rows = [(record, first, changed) for record, first in zip(gold, said, strict=True) if (changed := change(record, labels)) is not None]
     plain, before, other = ([row[n] for row in rows] for n in range(3))

@@ -139,4 +139,4 @@ def _initial(text: str, stop: int) -> bool:
     """Whether a single letter or figure stands alone before the stop: «د. أحمد»."""
     if stop == 0 or not (text[stop - 1].isalnum() or text[stop - 1] == "_"):
         return False
-    return stop == 1 or text[stop - 2].isspace() or text[stop - 2] in "(«\""
+    return stop == 1 or text[stop - 2].isspace() or text[stop - 2] in '(«"'

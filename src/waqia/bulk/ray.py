@@ -62,6 +62,7 @@ READING = pa.schema(
     ]
 )
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Todo:
     """What every worker has to know: the places of rows that are done, of rows whose id stands already, and where it does."""

@@ -109,9 +109,7 @@ def _graph(block: list[tuple[int, str]], ours: bool, labels: LabelSet, where: st
     more = known.get("more") or {}
     annotated = more.get("annotated")
     asked = None if annotated is None else tuple(annotated)
-    return Graph(
-        known.get("id", here), text, tuple(nodes), tuple(edges), asked, bool(more.get("mentions_asked")), more.get("fields", {})
-    )
+    return Graph(known.get("id", here), text, tuple(nodes), tuple(edges), asked, bool(more.get("mentions_asked")), more.get("fields", {}))
 
 
 def _value(value: str, where: str) -> Any:
