@@ -63,6 +63,17 @@ def scores():
     return scoring.score(GOLD, SAID, LABELS)
 
 
+@pytest.fixture(scope="module")
+def data(scores):
+    return scores.to_dict()
+
+
+@pytest.fixture
+def no_intervals(monkeypatch):
+    """Figures without the second that their intervals take."""
+    monkeypatch.setattr(scoring, "bootstrap", lambda tallies, documents, figures, *, resamples: dict.fromkeys(figures({})))
+
+
 FIGURES = {
     "types micro-F1": 4 / 6,  # shelling and armed_attack of three types on each side
     "types macro-F1": 2 / 3,  # 1, 1, and 0 for arrest
@@ -114,8 +125,7 @@ def test_every_figure_is_what_a_hand_makes_it(scores):
     assert scores.figures() == {name: value if value is None else pytest.approx(value) for name, value in FIGURES.items()}
 
 
-def test_figures_are_written_with_intervals_and_the_counts_that_they_come_from(scores):
-    data = scores.to_dict()
+def test_figures_are_written_with_intervals_and_the_counts_that_they_come_from(scores, data):
     assert (data["records"], data["documents"], data["label_set"]) == (3, 2, f"{LABELS.name}/{LABELS.version}")
     assert list(data) == ["records", "documents", "label_set", "figures", "mean_average_precision", "types", "counts", "errors"]
     assert {name: figure["value"] for name, figure in data["figures"].items()} == scores.figures()
@@ -157,8 +167,8 @@ def test_the_headline_is_one_line_of_what_could_be_scored(scores):
     assert "reporter" not in scores.headline()
 
 
-def test_scores_are_told_in_lines(scores):
-    lines = scoring.table(scores.to_dict())
+def test_scores_are_told_in_lines(data):
+    lines = scoring.table(data)
     assert lines[:2] == [f"3 records of 2 documents, {LABELS.name}/{LABELS.version}", ""]
     assert f"{'incidents F1':<34} 0.667  [0.000, 0.800]" in lines
     assert f"{'reporter F1':<34}     –" in lines
@@ -170,7 +180,7 @@ def test_scores_are_told_in_lines(scores):
     assert lines[place + 4 :] == ["", "mean average precision of the types     –"]
 
 
-def test_predictions_with_an_error_are_told_in_a_line():
+def test_predictions_with_an_error_are_told_in_a_line(no_intervals):
     names = [f"r{n}" for n in range(12)]
     gold = [Record(name, TEXT, (incident("arrest", 7),)) for name in names]
     said = [Record(name, TEXT, extra={"error": "boom"}) for name in names]
@@ -190,7 +200,7 @@ def test_average_precision_is_over_the_passages_that_were_asked(scores):
     assert scoring.average_precision(partly, LABELS)["arrest"] == 1.0
 
 
-def test_average_precision_is_told_by_type_and_as_a_mean():
+def test_average_precision_is_told_by_type_and_as_a_mean(no_intervals):
     gold = [GOLD[2], Record("b", TEXT)]
     said = [Record("c", TEXT, extra={"types": {"arrest": 0.5}}), Record("b", TEXT, extra={"types": {"arrest": 0.6}})]
     data = scoring.score(gold, said, LABELS).to_dict()
@@ -391,7 +401,7 @@ def test_a_script_ends_with_what_its_main_returns(code):
     assert done.value.code == code
 
 
-def test_the_command_scores_two_files(tmp_path, capsys):
+def test_the_command_scores_two_files(tmp_path, capsys, no_intervals):
     write_records(tmp_path / "gold.jsonl", GOLD)
     write_records(tmp_path / "said.jsonl", SAID)
     scoring.main([str(tmp_path / "gold.jsonl"), str(tmp_path / "said.jsonl")])
