@@ -56,7 +56,7 @@ def test_the_model_card_carries_the_reports_figures(out):
     assert report["data"]["gold"]["sha256"][:12] in card.text
 
 
-def test_predictions_of_a_report_can_be_compared_against(out, root, tmp_path):
+def test_predictions_of_a_report_can_be_compared_against(out, tmp_path):
     gold = out.parent / "gold.jsonl"
     main([str(artefact.DEFAULT), str(gold), str(tmp_path), "--against", str(out / "predictions.jsonl"), "--threads", "1"])
     against = json.loads((tmp_path / "report.json").read_text("utf-8"))["against"]

@@ -111,7 +111,7 @@ def test_an_unknown_engine_is_refused_with_the_known_ones():
         speed.main(["--engines", "onnx"])
 
 
-def test_the_whole_road_runs_in_processes_of_its_own(tmp_path, capsys):
+def test_the_whole_road_runs_in_processes_of_its_own():
     plan = Plan(("waqia onnxruntime", "openvino bf16"), repeats=1, threads=1, latencies=2, seconds=0.01, articles=(8,))
     report = speed.measure_all(plan, ["mini"], 4, [ROOT / "data/dev.jsonl"])
     one = report["shapes"]["mini"]["engines"]["waqia onnxruntime"]

@@ -15,7 +15,7 @@ import pytest
 from waqia import ArtefactError, Reader
 from waqia.model import artefact
 from waqia.model.backends import BACKENDS
-from waqia.model.probe import compare
+from waqia.model.probe import ask, compare
 
 
 @pytest.fixture
@@ -242,7 +242,9 @@ def test_a_file_in_the_place_of_a_folder_is_an_artefact_error(tmp_path):
 def test_what_was_verified_is_what_is_opened(folder):
     loaded = artefact.load(folder)
     (folder / "encode.onnx").write_bytes(b"changed between the hash and the use")
-    loaded.open(threads=1)
+    opened = loaded.open(threads=1)
+    asked = (loaded.tokenizer, loaded.labels, loaded.windows, loaded.calibration)
+    assert ask(opened, *asked) == ask(artefact.load().open(threads=1), *asked)
 
 
 def test_a_broken_manifest_is_no_crash(folder):

@@ -201,7 +201,7 @@ def test_one_text_where_many_are_meant_is_refused_at_once(reader, one):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_a_reader_loaded_before_a_fork_reads_the_same_in_the_child(article, backend):
+def test_a_reader_loaded_before_a_fork_reads_the_same_in_the_child(backend):
     pytest.importorskip(backend)
     script = f"""
 import os, signal, sys

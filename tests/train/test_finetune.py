@@ -98,7 +98,7 @@ def test_an_export_that_differs_from_torch_writes_nothing(trained, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parity_sees_a_changed_weight(trained, tmp_path):
+def test_parity_sees_a_changed_weight(trained):
     run = Run.load(trained / "run")
     halve(run.model)
     with torch.no_grad():

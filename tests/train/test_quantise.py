@@ -135,11 +135,16 @@ def test_a_refused_artefact_is_not_written(root, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_openvino_reads_as_onnx_runtime_does_in_fp32(plain, passages, threads):
-    pytest.importorskip("openvino")
+@pytest.fixture(scope="module")
+def one_by_one(plain, passages):
+    """What ONNX Runtime reads in fp32, text by text."""
     alone = Reader.load(plain.folder, threads=1)
-    one_by_one = [alone.read(text) for text in passages]
+    return [alone.read(text) for text in passages]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_openvino_reads_as_onnx_runtime_does_in_fp32(plain, passages, one_by_one, threads):
+    pytest.importorskip("openvino")
     together = list(Reader.load(plain.folder, backend="openvino", threads=threads).read_many(passages))
     assert any(shapes(together))
     assert shapes(together) == shapes(one_by_one)

@@ -182,7 +182,7 @@ def test_a_vocabulary_cut_by_a_kill_is_learnt_again(root, tmp_path):
     assert (tmp_path / "run-one/run/model.safetensors").is_file()
 
 
-def test_a_finished_run_started_again_says_so_and_stops_unless_again(root, tmp_path, whole, caplog):
+def test_a_finished_run_started_again_says_so_and_stops_unless_again(tmp_path, whole, caplog):
     config, run = whole / "config.yaml", whole / "run"
     before = (run / "model.safetensors").stat().st_mtime_ns
     with caplog.at_level("INFO"):
