@@ -403,6 +403,8 @@ PHRASES = [
     ("أمس 9 أيار", "2023-05-09 day"),
     ("10 أيار 2015 الساعة 15:30", "2015-05-10 hour absolute"),
     ("10 أيار 2015 يوم الأحد", "2015-05-10 day absolute"),
+    ("من 5 نيسان إلى 8", "2023-04-05/2023-04-08 span"),
+    ("من 28 شباط إلى 3 آذار", "2023-02-28/2023-03-03 span"),
 ]
 
 
@@ -450,6 +452,7 @@ def test_a_phrase_means_these_days_and_this_grain(phrase: str, expected: str) ->
         "31 الشهر الماضي",
         "الساعات الأولى",
         "بعد الهجوم",
+        "قبل شهر رمضان",
     ],
 )
 def test_a_phrase_that_hangs_on_something_else_or_cannot_be_means_nothing(phrase: str) -> None:

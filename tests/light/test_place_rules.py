@@ -361,3 +361,14 @@ def test_the_article_and_clitics_come_off_a_word():
     assert list(uncliticised("وقع")) == ["وقع"]
     assert list(uncliticised("بيت")) == ["بيت"]
     assert list(uncliticised("بيوت")) == ["بيوت", "يوت"]
+
+
+def test_a_place_lies_in_its_country_or_within_170_km_of_what_encloses_it():
+    country = replace(TOWN, kind="country", country="SY")
+    assert places._inside(replace(TOWN, country="SY"), country)
+    assert places._inside(replace(TOWN, country=""), country)
+    assert not places._inside(replace(TOWN, country="IQ"), country)
+    assert places._inside(replace(TOWN, country="IQ"), replace(country, kind="region", country=""))
+    equator = replace(TOWN, latitude=0.0, longitude=0.0)
+    assert places._inside(equator, replace(equator, longitude=1.528))  # 169.9 km
+    assert not places._inside(equator, replace(equator, longitude=1.53))  # 170.1 km
