@@ -17,7 +17,7 @@ from typing import Any
 import waqia
 from waqia import commands as labelling
 from waqia.arguments import Parser
-from waqia.bulk import files, outputs
+from waqia.bulk import files, outputs, screen
 from waqia.bulk import jsonl as batch
 from waqia.document.counts import POLICIES
 from waqia.document.facts import parse_date
@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return serve.run(args)
         workers = args.command == "batch" and (args.ray is not None or args.workers > 1)  # processes that have a core each
         threads = 1 if workers and args.threads is None else args.threads
-        reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=labelling.at_least(args), facts=_facts(args))
+        at_least, facts = labelling.at_least(args), _facts(args)
+        spare = screen.load(lost=args.screen) if args.command == "batch" and args.screen is not None else None
+        reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=at_least, facts=facts, screen=spare)
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
         _say(str(error))
@@ -107,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     labelling.add_fields(many)
     many.add_argument("target", metavar="OUT", help=f"what its name says: {outputs.WRITTEN}; - for JSONL on standard output")
     many.add_argument("--workers", type=int, default=1, metavar="N", help="processes of this machine that read (default: %(default)s)")
+    screened = "do not run the model on what hardly reports anything; SHARE of the incidents may be lost (default: %(const)s)"
+    many.add_argument("--screen", type=float, nargs="?", const=screen.LOST, metavar="SHARE", help=screened)
     many.add_argument("--ray", type=int, metavar="WORKERS", help="with Ray Data: IN may be Parquet or a folder, OUT is a folder")
     labelling.register(commands)
     serve.add_arguments(commands.add_parser("serve", help="answer over HTTP, with a page to try texts on"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import datetime
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from threading import Lock
 from typing import Any, Self
 
 import waqia
+from waqia.bulk.screen import Screen
 from waqia.document.facts import add_facts, parse_date
 from waqia.document.options import Facts, Tables
 from waqia.errors import ArtefactError, ConfigError
@@ -25,6 +27,8 @@ from waqia.model.calibration import AtLeast
 from waqia.model.pipeline import Model, cut_texts, read_texts, read_windows
 from waqia.model.windows import Window
 from waqia.schema import Reading
+
+log = logging.getLogger("waqia.reader")
 
 Day = datetime.date | str | None  # the day of a text, "2023-05-12" or a date
 LOOK_AHEAD = 64  # texts read together, so that windows of like length share a batch
@@ -37,8 +41,18 @@ class Reader:
     Picklable: a copy opens the artefact again, and takes the tables of its facts along.
     """
 
-    def __init__(self, loaded: artefact.Artefact, backend: str, threads: int | None, tables: Tables, at_least: AtLeast = None) -> None:
-        self._tables = tables
+    def __init__(
+        self,
+        loaded: artefact.Artefact,
+        backend: str,
+        threads: int | None,
+        tables: Tables,
+        at_least: AtLeast = None,
+        screen: Screen | None = None,
+    ) -> None:
+        self._tables, self._screen = tables, screen
+        if screen is not None:
+            _fits(screen, loaded)
         self._folder, self._backend, self._threads, self._at_least = loaded.folder, backend, threads, at_least
         self._hub = loaded.hub
         self._digest, self._process, self._opening = loaded.digest, os.getpid(), Lock()
@@ -57,6 +71,7 @@ class Reader:
         threads: int | None = None,
         at_least: AtLeast = None,
         facts: Facts | None = None,
+        screen: Screen | None = None,
     ) -> Self:
         """Open an artefact with "onnxruntime" or "openvino" (`pip install waqia[openvino]`).
 
@@ -65,13 +80,14 @@ class Reader:
         commit there, as in "org/name@revision".
         `threads` run the model, None takes what the backend chooses; `read_many` tokenises in one more. `at_least` holds where a call
         gives none of its own (see `read`). `facts` says which facts the readings carry and from which tables, None all of them from the
-        tables in the package. ArtefactError names what is missing, changed or of another version, ConfigError a backend that is unknown
+        tables in the package. A `screen` (`waqia.bulk.screen.load()`) spares `read_many` the windows that hardly report anything; `read`
+        reads all. ArtefactError names what is missing, changed or of another version, ConfigError a backend that is unknown
         or not installed, RecordError a fault in a table of yours.
         """
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise ConfigError(f"threads is {threads}, expected 1 to {MOST_THREADS}, or None for the backend's own choice")
         loaded = artefact.load(artefact.DEFAULT if path is None else path, revision=revision)
-        return cls(loaded, backend, threads, (facts or Facts()).open(loaded.labels), at_least)
+        return cls(loaded, backend, threads, (facts or Facts()).open(loaded.labels), at_least, screen)
 
     @property
     def labels(self) -> LabelSet:
@@ -92,6 +108,7 @@ class Reader:
     def identity(self) -> dict[str, str]:
         """All that readings depend on besides the text; outputs of readers with equal identities can be mixed."""
         asked = {} if self._at_least is None else {"at_least": json.dumps(self._at_least, sort_keys=True)}
+        screened = {} if self._screen is None else {"screen": self._screen.identity}
         return {
             "artefact": self._digest,
             "model": self.model,
@@ -99,6 +116,7 @@ class Reader:
             "backend": f"{self._backend} {import_module(self._backend).__version__}",
             "waqia": waqia.__version__,
             **asked,
+            **screened,
         }
 
     def read(self, text: str, *, date: Day = None, at_least: AtLeast = None) -> Reading:
@@ -123,11 +141,13 @@ class Reader:
         """Read a stream of texts, or of (text, date), one Reading each in the same order, looking a bounded number of texts ahead.
 
         Texts are taken in groups of at most LOOK_AHEAD, always from the caller's thread; while the model reads one group, another thread
-        tokenises the next. `at_least` as in `read`, for all of them. TypeError for one text, which would be read letter by letter.
+        tokenises the next. `at_least` as in `read`, for all of them. Where the reader has a screen, `screened` counts the windows of a text
+        that were not read. TypeError for one text, which would be read letter by letter.
         """
         if isinstance(texts, (str, bytes)):
             raise TypeError(f"read_many takes many texts, found one {type(texts).__name__}; use read(text), or read_many([text])")
-        return self._stream(texts, self._with(at_least))
+        model = self._with(at_least)
+        return self._stream(texts, model if self._screen is None else replace(model, keep=self._screen.keep))
 
     def _stream(self, texts: Iterable[str | tuple[str, Day]], model: Model) -> Iterator[Reading]:
         with ThreadPoolExecutor(1, "waqia-tokenise") as thread:
@@ -177,14 +197,24 @@ class Reader:
             folder = str(self._hub)
         elif self._folder.parent == artefact.PACKAGED:
             folder = self._folder.name
-        return _reload, (folder, self._backend, self._threads, self._tables, self._at_least, self._digest)
+        return _reload, (folder, self._backend, self._threads, self._tables, self._at_least, self._screen, self._digest)
 
 
-def _reload(folder: str | Path, backend: str, threads: int | None, tables: Tables, at_least: AtLeast, digest: str) -> Reader:
+def _reload(
+    folder: str | Path, backend: str, threads: int | None, tables: Tables, at_least: AtLeast, screen: Screen | None, digest: str
+) -> Reader:
     loaded = artefact.load(folder)
     if loaded.digest != digest:
         raise ArtefactError(f"{loaded.folder}: is another artefact than the one that was pickled; put the same on every machine")
-    return Reader(loaded, backend, threads, tables, at_least)
+    return Reader(loaded, backend, threads, tables, at_least, screen)
+
+
+def _fits(screen: Screen, loaded: artefact.Artefact) -> None:
+    """ConfigError where a screen knows other tokens than the artefact has; a warning where its bound was proved for another artefact."""
+    if screen.vocabulary != loaded.vocabulary:
+        raise ConfigError(f"{screen.name}: knows another vocabulary than {loaded.folder} has; make a screen: python -m train.screening")
+    if screen.model != loaded.digest:
+        log.warning("%s was proved for another artefact than %s: its bound does not hold here", screen.name, loaded.folder)
 
 
 def groups(texts: Iterable[str | tuple[str, Day]]) -> Iterator[list[tuple[str, Day]]]:

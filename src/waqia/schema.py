@@ -117,7 +117,8 @@ class Reading:
     """What Waqia read in one text.
 
     `types` gives for every incident type the calibrated probability that the text reports one; `windows` counts the slices that
-    were read, `truncated` says whether any of the text was left unread, `error` why there is no reading (None: all went well).
+    the text was cut into, `screened` those of them that a screen left unread (none without a screen), `truncated` says whether a word was
+    longer than a window and read in part, `error` why there is no reading (None: all went well).
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -127,6 +128,7 @@ class Reading:
     label_set: str = ""
     model: str = ""
     error: str | None = None
+    screened: int = 0
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Reading:
@@ -143,6 +145,7 @@ class Reading:
             "incidents": [incident.to_dict() for incident in self.incidents],
             "types": dict(self.types),
             "windows": self.windows,
+            "screened": self.screened,
             "truncated": self.truncated,
             "label_set": self.label_set,
             "model": self.model,

@@ -78,8 +78,8 @@ def read(labels, tokenizer):
 
 
 def test_the_bounds_of_a_pass_are_pinned():
-    assert (pipeline.ASKED, pipeline.WINDOWS_TOGETHER, pipeline.TOKENS_A_BATCH) == (3, 128, 1024)
-    assert (pipeline.CELLS_A_BATCH, pipeline.PAIRS_A_BATCH) == (100_000, 4096)
+    assert (pipeline.ASKED, pipeline.WINDOWS_TOGETHER, pipeline.TOKENS_A_BATCH) == (3, 128, 512)
+    assert (pipeline.CELLS_A_BATCH, pipeline.PAIRS_A_BATCH) == (40_000, 4096)
 
 
 def test_the_three_most_probable_mentions_of_a_window_are_asked(read):
@@ -148,14 +148,14 @@ def test_mentions_of_two_parts_are_not_merged_and_their_types_come_together(read
     assert fake.pairs == [14 * 13 / 2, 6 * 5 / 2]
 
 
-def test_a_batch_holds_at_most_1024_padded_tokens(read):
+def test_a_batch_holds_at_most_512_padded_tokens(read):
     _, fake = read(*[" ".join(["ثم"] * 62)] * 20, logits=[])  # 64 tokens each
-    assert fake.encoded == [(16, 64), (4, 64)]
+    assert fake.encoded == [(8, 64), (8, 64), (4, 64)]
 
 
 def test_windows_of_like_length_are_read_together(read):
-    _, fake = read(*["ثم", " ".join(["ثم"] * 62)] * 8, logits=[])
-    assert fake.encoded == [(16, 64)]
+    _, fake = read(*["ثم", " ".join(["ثم"] * 62)] * 4, logits=[])
+    assert fake.encoded == [(8, 64)]
     windows = [("a", SimpleNamespace(ids=range(n))) for n in (600, 3, 500, 4)]
     assert [[len(window.ids) for _, window in some] for some in pipeline.token_batches(windows)] == [[3, 4], [500], [600]]
 

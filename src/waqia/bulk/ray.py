@@ -55,6 +55,7 @@ READING = pa.schema(
         ("incidents", pa.list_(INCIDENT)),
         ("types", pa.map_(pa.string(), pa.float64())),
         ("windows", pa.int64()),
+        ("screened", pa.int64()),
         ("truncated", pa.bool_()),
         ("label_set", pa.string()),
         ("model", pa.string()),

@@ -60,6 +60,11 @@ class Artefact:
     digest: str
     hub: HubName | None = None  # where it came from the Hugging Face hub: the repository and its commit
 
+    @property
+    def vocabulary(self) -> str:
+        """sha256 of the tokens in the order of their numbers."""
+        return _vocabulary(self.tokenizer)
+
     def open(self, backend: str = "onnxruntime", threads: int | None = None) -> Backend:
         """Open the graphs and read the built-in sentence; ArtefactError where that does not give what the manifest says."""
         try:

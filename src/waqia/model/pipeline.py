@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from waqia.labels import LabelSet
@@ -22,8 +23,8 @@ from waqia.schema import Incident, Participant, Reading, Span
 
 _Owner = TypeVar("_Owner")
 
-TOKENS_A_BATCH = 1024  # padded tokens in one pass of the encoder
-CELLS_A_BATCH = 100_000  # triggers x words x words in one pass of the participants graph
+TOKENS_A_BATCH = 512  # padded tokens in one pass of the encoder; 1,024 take 25 MB more and are no faster
+CELLS_A_BATCH = 40_000  # triggers x words x words in one pass of the participants graph; 100,000 take 30 MB more
 PAIRS_A_BATCH = 4096  # in one pass of the merging graph
 WINDOWS_TOGETHER = 128  # of one text whose mentions are merged; in a longer text happenings do not reach further
 ASKED = 3  # mentions of an incident, the most probable ones of a window, that are asked for its participants
@@ -39,6 +40,7 @@ class Model:
     labels: LabelSet
     windows: WindowSettings
     calibration: Calibration
+    keep: Callable[[Sequence[Window]], NDArray[np.bool_]] | None = None  # which windows are read; None: all of them
 
 
 @dataclass(slots=True)
@@ -75,16 +77,32 @@ def read_windows(texts: Sequence[str], windows: Sequence[Sequence[Window]], mode
     types = [np.zeros(len(model.labels.incident_types), np.float32) for _ in texts]  # largest probability over the windows
     found: list[list[Incident]] = [[] for _ in texts]
     truncated = [False for _ in texts]
+    screened = [0 for _ in texts]
     for parts in _parts(windows, model):
+        for part in parts:
+            truncated[part.text] |= any(window.cut for window in part.windows)
+        for part, left_out in zip(parts, _screen(parts, model), strict=True):
+            screened[part.text] += left_out
         encode(parts, texts, model)
         happenings = merge([part.mentions for part in parts], model)
         kept = [[one for one in some if _likely(one, model)] for some in happenings]
         for part, incidents in zip(parts, _incidents(parts, kept, texts, model), strict=True):
             found[part.text] += incidents
             types[part.text] = np.maximum(types[part.text], part.types)
-            truncated[part.text] |= any(window.cut for window in part.windows)
     counts = [len(of_text) for of_text in windows]
-    return [_reading(*said, model) for said in zip(found, types, counts, truncated, strict=True)]
+    return [_reading(*said, model) for said in zip(found, types, counts, truncated, screened, strict=True)]
+
+
+def _screen(parts: Sequence[Part], model: Model) -> list[int]:
+    """Take from the parts the windows that are not to be read; how many, by part."""
+    if model.keep is None:
+        return [0 for _ in parts]
+    kept = iter(model.keep([window for part in parts for window in part.windows]).tolist())
+    left_out = []
+    for part in parts:
+        before, part.windows = len(part.windows), [window for window in part.windows if next(kept)]
+        left_out.append(before - len(part.windows))
+    return left_out
 
 
 def encode(parts: Sequence[Part], texts: Sequence[str], model: Model) -> None:
@@ -309,11 +327,12 @@ def _span(window: Window, words: WordRange, text: str) -> Span:
     return Span(start, end, text[start:end])
 
 
-def _reading(incidents: Sequence[Incident], types: Floats, windows: int, truncated: bool, model: Model) -> Reading:
+def _reading(incidents: Sequence[Incident], types: Floats, windows: int, truncated: bool, screened: int, model: Model) -> Reading:
     scores = {name: round(float(p), 6) for name, p in zip(model.labels.incident_types, types, strict=True)}
     kept = borne_out(incidents, scores, model.calibration.reports)
     ordered = tuple(sorted(kept, key=lambda incident: (incident.trigger.start, incident.trigger.end)))
-    return Reading(ordered, scores, windows, truncated, f"{model.labels.name}/{model.labels.version}", model.name)
+    label_set = f"{model.labels.name}/{model.labels.version}"
+    return Reading(ordered, scores, windows, truncated, label_set, model.name, screened=screened)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:

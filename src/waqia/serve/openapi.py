@@ -127,6 +127,7 @@ def _reading() -> Schema:
         "incidents": {"type": "array", "items": _ref("Incident")},
         "types": {"type": "object", "additionalProperties": SCORE},
         "windows": {"type": "integer"},
+        "screened": {"type": "integer"},
         "truncated": {"type": "boolean"},
         "label_set": {"type": "string"},
         "model": {"type": "string"},
