@@ -90,8 +90,13 @@ def _steps(points: Sequence[Point]) -> str:
     west, south, east, north = NEAR
     if len(whole) < 5 or not any(west - 30 <= x <= east + 30 and south - 40 <= y <= north + 20 for x, y in points):
         return ""
-    steps = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in pairwise(whole) if (x1, y1) != (x2, y2)]
-    said = f"M{whole[0][0]} {whole[0][1]}l" + " ".join(f"{dx} {dy}" for dx, dy in steps) + "z"
+    said = f"M{whole[0][0]} {whole[0][1]}l"
+    for (x1, y1), (x2, y2) in pairwise(whole):
+        if abs(x2 - x1) > 18_000:  # over the line of date: a new piece, not a line around the world
+            said = f"{said.rstrip()}M{x2} {y2}l"
+        elif (x1, y1) != (x2, y2):
+            said += f"{x2 - x1} {y2 - y1} "
+    said = said.rstrip() + "z"
     return said.replace(" -", "-")
 
 

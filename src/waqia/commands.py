@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from waqia.bulk import files, link
 from waqia.bulk.clues import Tables
+from waqia.bulk.likeness import Weights
 from waqia.errors import ConfigError, RecordError
 from waqia.formats import archive, brat, convert, doccano, label_studio, table
 from waqia.formats.graph import Remark, counted
@@ -46,6 +48,7 @@ def register(commands: Any) -> None:
     join = commands.add_parser("link", help="incidents of many texts to events; onto OUT where it exists")
     join.add_argument("source", metavar="IN", type=Path, help="JSONL that `batch` wrote")
     join.add_argument("target", metavar="OUT", type=Path, help="JSONL of events; its rows are kept and new ones are added")
+    join.add_argument("--threshold", type=float, help="least score of a merge; 0 merges less and errs less (default: as fitted, -2)")
     lay = commands.add_parser("table", help="events as a table")
     lay.add_argument("source", metavar="IN", type=Path, help="JSONL that `link` wrote")
     lay.add_argument("--format", choices=table.FORMATS, help="(default: as the ending of --out says, else csv)")
@@ -131,7 +134,8 @@ def _events(args: argparse.Namespace, labels: LabelSet) -> int:
 
 def _link(args: argparse.Namespace, part: Path, labels: LabelSet) -> str:
     old = link.read_events(args.target) if args.target.exists() else ()
-    linker = link.link(link.read_lines(args.source), Tables.packaged(labels), old=old)
+    weights = Weights() if args.threshold is None else replace(Weights(), threshold=args.threshold)
+    linker = link.link(link.read_lines(args.source), Tables.packaged(labels), weights=weights, old=old)
     count = several = alone = 0
     with part.open("w", encoding="utf-8") as out:
         for line in linker.lines():

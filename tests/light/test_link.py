@@ -174,6 +174,15 @@ def test_the_command_links_onto_its_output_and_says_how_many(tmp_path: Path, cap
     assert list(tmp_path.glob("*.part")) == []
 
 
+def test_a_higher_threshold_merges_less(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in (_strike("a"), _again("b"))), "utf-8")
+    for threshold, events in ((-2, 1), (50, 2)):
+        out = tmp_path / f"{threshold}.jsonl"
+        assert main(["link", str(rows), str(out), f"--threshold={threshold}"]) == 0
+        assert len(out.read_text("utf-8").splitlines()) == events
+
+
 def test_events_of_another_form_are_refused_with_the_command_that_makes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     events = tmp_path / "events.jsonl"
     events.write_text('{"id": "a#0"}\n', "utf-8")

@@ -201,9 +201,11 @@ class _Spool:
         return data
 
 
-def link(rows: Iterable[Mapping[str, Any]], tables: Tables, *, old: Iterable[Mapping[str, Any]] = ()) -> Linker:
+def link(
+    rows: Iterable[Mapping[str, Any]], tables: Tables, *, weights: Weights | None = None, old: Iterable[Mapping[str, Any]] = ()
+) -> Linker:
     """Link rows, onto the events of an earlier run where there are any."""
-    linker = Linker(tables, old=old)
+    linker = Linker(tables, weights, old)
     for row in rows:
         linker.add(row)
     return linker
