@@ -103,24 +103,24 @@ def main_facts(row: Coded, reading: Reading, meant: Meant) -> IncidentFacts:
     main = main_incident(row, reading, meant)
     if main is None:
         return IncidentFacts()
-    claimed = _casualties(reading.incidents) if main.type in meant.strikes else None
-    return incident_facts(row.text, main, row.date, claimed=claimed)
+    claimed = _casualties(reading.incidents, meant) if main.type in meant.strikes else None
+    return incident_facts(row.text, main, row.date, claimed=claimed, roles=meant.roles)
 
 
 def text_counts(text: str, reading: Reading, meant: Meant) -> Casualties:
     """The first counts that a text tells of its violent incidents, else the first that stand anywhere in it, numbers before vague words."""
-    phrases = [told_counts(text, span) for span in dict.fromkeys(_casualties(_violent(reading, meant)))]
+    phrases = [told_counts(text, span) for span in dict.fromkeys(_casualties(_violent(reading, meant), meant))]
     found = [told_counts(text, span) for span in casualties_in(text, 0, len(text))]
     known, anywhere = totals(text, phrases).counts.bounds, totals(text, found).counts.bounds
     return Casualties(**{**anywhere, **known})
 
 
-def _casualties(incidents: Sequence[Incident]) -> list[Span]:
+def _casualties(incidents: Sequence[Incident], meant: Meant) -> list[Span]:
     return [
         Span(span.start, span.end, span.text)
         for incident in incidents
         for p in incident.participants
-        if p.role == "casualties"
+        if p.role == meant.roles.get("casualties")
         for span in (p, *p.mentions)
     ]
 

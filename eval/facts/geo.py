@@ -64,6 +64,7 @@ class Meant:
     armed: frozenset[str]  # sectors of who may strike
     doer: str  # the role of who does it
     unrealised: str | None  # the status of what did not happen
+    roles: Mapping[str, str]  # that tell facts
 
     @classmethod
     def of(cls, labels: LabelSet) -> Meant:
@@ -73,7 +74,7 @@ class Meant:
         armed = frozenset(named["armed"]) & labels.sectors.keys()
         if not (strikes and armed and labels.actors):
             raise ConfigError(f"label set {labels.name} has none of the strikes or armed sectors of eval/facts/airwars.yaml, or no actors")
-        return cls(strikes, violent, armed, labels.actors[0], labels.unrealised_status)
+        return cls(strikes, violent, armed, labels.actors[0], labels.unrealised_status, labels.fact_roles)
 
     def happened(self, incident: Incident, types: frozenset[str]) -> bool:
         """Whether an incident is of one of the types and not said not to have happened."""
@@ -149,7 +150,7 @@ def belligerent_family(
 
 def main_place(text: str, reading: Reading, gazetteer: Gazetteer, meant: Meant) -> Place | None:
     """The place of the main incident: of the strikes that happened the most exactly placed, first told; else of any incident."""
-    places = resolve_places(text, reading, gazetteer)
+    places = resolve_places(text, reading, gazetteer, role=meant.roles.get("place"))
     if not places:
         return None
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from waqia.errors import LabelSetError
 
 FACTS = ("place", "time", "casualties")  # what is read off a role's spans beside the words themselves
+OF_THAT_NAME: Mapping[str, str] = {fact: fact for fact in FACTS}  # the roles of facts where a label set does not say
 _OPTIONAL = frozenset({"actors", "default_status", "unrealised_status", "unknown_sector", "fact_roles"})
 
 

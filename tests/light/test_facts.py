@@ -16,6 +16,7 @@ from waqia.cli import main
 from waqia.document.facts import add_facts
 from waqia.errors import ConfigError, RecordError
 from waqia.frame import packaged_labels
+from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Reading, Span
 
 TEXT = "قتل ثلاثة مدنيين وأصيب العشرات بقصف لقوات النظام على بلدة البارة بريف إدلب مساء أمس"
@@ -189,3 +190,17 @@ def test_a_day_that_does_not_exist_is_said(tmp_path, capsys):
     article.write_text(TEXT, "utf-8")
     assert main(["read", str(article), "--date", "2023-02-30"]) == 3
     assert "date is '2023-02-30', expected a day that exists" in capsys.readouterr().err
+
+
+def test_facts_are_read_off_the_roles_that_the_label_set_names() -> None:
+    data = LABELS.to_dict()
+    names = {"place": "where", "time": "when", "casualties": "hurt"}
+    data["roles"] = {names.get(name, name): role for name, role in data["roles"].items()}
+    other = LabelSet.from_dict({**data, "fact_roles": names}, "other")
+    plain = add_facts(TEXT, reading(*FULL), date(2020, 3, 5), tables=Facts().open(LABELS)).incidents[0]
+    renamed = reading(*(replace(p, role=names.get(p.role, p.role)) for p in FULL))
+    told = add_facts(TEXT, renamed, date(2020, 3, 5), tables=Facts().open(other)).incidents[0]
+    assert (told.date, told.killed, told.injured) == (plain.date, plain.killed, plain.injured)
+    assert told.facts["places"] == plain.facts["places"]
+    none = add_facts(TEXT, reading(*FULL), date(2020, 3, 5), tables=Facts().open(replace(LABELS, fact_roles={}))).incidents[0]
+    assert "places" not in (none.facts or {})

@@ -226,7 +226,7 @@ def _clue_of(row: str, number: int, incident: Incident, date: datetime.date | No
         raise RecordError(f"row {row!r}: type {incident.type!r} is not in the label set {tables.labels.name}; give its label set")
     group, facts = tables.labels.incident_types[incident.type].group, incident.facts or {}
     when = facts.get("date") or {"start": None, "end": None}
-    place, said, at = _place(incident, facts)
+    place, said, at = _place(incident, facts, tables.labels.fact_roles.get("place"))
     return Clue(
         row,
         number,
@@ -245,9 +245,9 @@ def _clue_of(row: str, number: int, incident: Incident, date: datetime.date | No
     )
 
 
-def _place(incident: Incident, facts: Mapping[str, Any]) -> tuple[str | None, str | None, tuple[float, float] | None]:
+def _place(incident: Incident, facts: Mapping[str, Any], role: str | None) -> tuple[str | None, str | None, tuple[float, float] | None]:
     """The name of the first known place of an incident, else what it says itself; the folded words that it says; and the point."""
-    words = [" ".join(key(p.text)) for p in incident.participants if p.role == "place"]
+    words = [" ".join(key(p.text)) for p in incident.participants if p.role == role]
     said = words[0] or None if words else None
     for place in facts.get("places", ())[:1]:
         return place["name"], said, (place["latitude"], place["longitude"])

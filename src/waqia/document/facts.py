@@ -19,6 +19,7 @@ from waqia.document.places import resolve_places
 from waqia.document.sentences import casualties_in, sentence_around, speaks, times_in
 from waqia.document.totals import Told, Totals, sums_up, totals
 from waqia.errors import RecordError
+from waqia.labels import OF_THAT_NAME
 from waqia.schema import Incident, Participant, Reading, Span
 
 NEAR = 80  # characters between a mention and a day of its sentence
@@ -84,36 +85,52 @@ def add_facts(text: str, reading: Reading, date: datetime.date | None, *, tables
     it has one sector in the text.
     """
     options = tables.facts if tables else Facts(places=False, actors=False)
-    claimed = [span for incident in reading.incidents for span in _spans(incident, "casualties")]
+    roles = tables.roles if tables else OF_THAT_NAME
+    claimed = [span for incident in reading.incidents for span in _spans(incident, roles.get("casualties"))]
     harmful = tables.harmful if tables else frozenset[str]()
     incidents = tuple(
-        _with_told(text, incident, date, options, claimed if incident.type in harmful else None) for incident in reading.incidents
+        _with_told(text, incident, date, options, claimed if incident.type in harmful else None, roles) for incident in reading.incidents
     )
     reading = replace(reading, incidents=incidents)
     if tables and tables.actors:
         reading = _with_actors(text, reading, tables.actors, date)
-    return _with_places(text, reading, tables.gazetteer) if tables and tables.gazetteer else reading
+    return _with_places(text, reading, tables.gazetteer, roles) if tables and tables.gazetteer else reading
 
 
-def incident_facts(text: str, incident: Incident, date: datetime.date | None, *, claimed: Iterable[Span] | None = None) -> IncidentFacts:
+def incident_facts(
+    text: str,
+    incident: Incident,
+    date: datetime.date | None,
+    *,
+    claimed: Iterable[Span] | None = None,
+    roles: Mapping[str, str] = OF_THAT_NAME,
+) -> IncidentFacts:
     """What one incident's time and casualties participants tell, all their mentions read in the order of the text.
 
     Where they tell none, the sentences of its mentions are read, and what the grammars read there with certainty is marked "sentence".
     `claimed` are casualties of the text's incidents, which are nobody else's; None reads no casualties from sentences.
+    `roles` says which roles tell a time and casualties (`LabelSet.fact_roles`).
     """
-    when, told = _when(text, incident, date) or (None, None)
+    when, told = _when(text, incident, date, roles.get("time")) or (None, None)
     source = ""
-    if when is None and not _spans(incident, "time"):
+    if when is None and not _spans(incident, roles.get("time")):
         when, told = _sentence_day(text, incident, date) or (None, None)
         source = "sentence" if when else ""
-    phrases = [told_counts(text, span) for span in _spans(incident, "casualties")]
+    phrases = [told_counts(text, span) for span in _spans(incident, roles.get("casualties"))]
     if not phrases and claimed is not None:
         phrases = _sentence_counts(text, incident, claimed)
     return IncidentFacts(when, told, source, totals(text, phrases))
 
 
-def _with_told(text: str, incident: Incident, date: datetime.date | None, options: Facts, claimed: Iterable[Span] | None) -> Incident:
-    told = incident_facts(text, incident, date, claimed=claimed)
+def _with_told(
+    text: str,
+    incident: Incident,
+    date: datetime.date | None,
+    options: Facts,
+    claimed: Iterable[Span] | None,
+    roles: Mapping[str, str],
+) -> Incident:
+    told = incident_facts(text, incident, date, claimed=claimed, roles=roles)
     told = told if options.dates else replace(told, when=None, told=None)
     told = told if options.counts else replace(told, totals=Totals())
     when = incident.date if incident.date is not None or told.when is None else told.when.iso()
@@ -139,9 +156,9 @@ def _actor(participant: Participant, actor: Actor) -> dict[str, Any]:
     return {"role": participant.role, **actor.to_dict(), "sector": participant.sector, "span": Span.to_dict(participant)}
 
 
-def _with_places(text: str, reading: Reading, gazetteer: Gazetteer) -> Reading:
+def _with_places(text: str, reading: Reading, gazetteer: Gazetteer, roles: Mapping[str, str]) -> Reading:
     """Places of each incident, the most exact first, in the order of its participants where they are equally exact."""
-    found = resolve_places(text, reading, gazetteer)
+    found = resolve_places(text, reading, gazetteer, role=roles.get("place"))
     incidents = []
     for number, incident in enumerate(reading.incidents):
         known = [(p, found[number, at]) for at, p in enumerate(incident.participants) if (number, at) in found]
@@ -151,9 +168,9 @@ def _with_places(text: str, reading: Reading, gazetteer: Gazetteer) -> Reading:
     return replace(reading, incidents=tuple(incidents))
 
 
-def _when(text: str, incident: Incident, date: datetime.date | None) -> tuple[DateInterval, Span] | None:
+def _when(text: str, incident: Incident, date: datetime.date | None, role: str | None) -> tuple[DateInterval, Span] | None:
     """The finest interval of the incident's time phrases; of equal ones the nearest to the trigger."""
-    found = [(when, span) for span in _spans(incident, "time") if (when := _resolve(text, span, date)) is not None]
+    found = [(when, span) for span in _spans(incident, role) if (when := _resolve(text, span, date)) is not None]
     near = incident.trigger.start
     return min(found, key=lambda each: (_FINE.index(each[0].grain), abs(each[1].start - near)), default=None)
 
@@ -195,7 +212,7 @@ def _counts(text: str, span: Span) -> Counts:
     return read_counts(span.text, before=text[max(0, span.start - CONTEXT) : span.start], after=text[span.end : span.end + CONTEXT])
 
 
-def _spans(incident: Incident, role: str) -> Iterable[Span]:
+def _spans(incident: Incident, role: str | None) -> Iterable[Span]:
     return [span for p in incident.participants if p.role == role for span in _mentions(p)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Facts:
         """The tables that these facts need. RecordError names file and line of a fault, ConfigError an extra that is not installed."""
         gazetteer = _gazetteer(self.gazetteer) if self.places else None
         harmful = frozenset(name for name, kind in labels.incident_types.items() if any(code.startswith(HARMFUL) for code in kind.acled))
-        return Tables(self, gazetteer, _actors(self.aliases, labels) if self.actors else None, harmful, self._identity())
+        return Tables(self, gazetteer, _actors(self.aliases, labels) if self.actors else None, harmful, self._identity(), labels.fact_roles)
 
     def _identity(self) -> str:
         """All that these facts depend on, the contents of files included and not their paths."""
@@ -58,7 +59,8 @@ class Facts:
 class Tables:
     """The opened tables of `Facts`; None where they are not asked for. Picklable, with the contents of a user's files.
 
-    `harmful` are the incident types whose sentence may tell their dead, `identity` tells two of them apart by what they hold.
+    `harmful` are the incident types whose sentence may tell their dead, `identity` tells two of them apart by what they hold,
+    `roles` are the roles of the label set that tell a place, a time, casualties.
     """
 
     facts: Facts
@@ -66,6 +68,7 @@ class Tables:
     actors: ActorTable | None
     harmful: frozenset[str]
     identity: str
+    roles: Mapping[str, str]
 
 
 def _gazetteer(said: str | Path) -> Gazetteer:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from waqia.arabic import DIACRITICS
 from waqia.document.folding import ARTICLE, bare, fold, uncliticised
 from waqia.document.gazetteer import Entry, Gazetteer
+from waqia.labels import OF_THAT_NAME
 from waqia.schema import Reading
 
 SURE = 0.6  # a best candidate below this share is called ambiguous
@@ -120,13 +121,16 @@ def _resolved(names: list[_Name], others: Sequence[Sequence[_Name]], *, infer: b
     return None
 
 
-def resolve_places(text: str, reading: Reading, gazetteer: Gazetteer, *, infer: bool = True) -> dict[tuple[int, int], Place]:
+def resolve_places(
+    text: str, reading: Reading, gazetteer: Gazetteer, *, role: str | None = OF_THAT_NAME["place"], infer: bool = True
+) -> dict[tuple[int, int], Place]:
     """Every place of a reading: (incident number, participant number) -> Place; what is not there could not be resolved.
 
-    Context are the reading's other places, nearest first, then what the text calls a place by a head word.
+    `role` is the one that tells places (`LabelSet.fact_roles`). Context are the reading's other places, nearest first, then what the text
+    calls a place by a head word.
     """
     told = told_places(text)
-    spots = [(n, k, p) for n, i in enumerate(reading.incidents) for k, p in enumerate(i.participants) if p.role == "place"]
+    spots = [(n, k, p) for n, i in enumerate(reading.incidents) for k, p in enumerate(i.participants) if p.role == role]
     names = {phrase: _names(phrase, gazetteer) for phrase in (*(spot[2].text for spot in spots), *(told if spots else ()))}
     found = {}
     for number, position, participant in spots:
