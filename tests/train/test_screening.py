@@ -106,7 +106,6 @@ def test_what_the_full_model_says_is_read_back_as_it_was_kept(tmp_path, passages
         assert all(np.array_equal(a.ids, b.ids) and a.owned == b.owned for a, b in zip(one.windows, back.windows, strict=True))
 
 
-
 def test_the_configuration_of_the_shipped_screen_is_complete(root):
     config = load_config(ScreenConfig, root / "configs/waqia-mini/screen.yaml")
     told = json.loads((root / config.output / "screen.json").read_text("utf-8"))["card"]["config"]

@@ -85,7 +85,7 @@ def embeddings(full: Artefact) -> Floats:
     found = [array for array in graph.initializer if len(array.dims) == 2 and array.dims[0] == size]
     if len(found) != 1:
         raise ConfigError(f"{full.folder}: {len(found)} arrays of encode.onnx have {size} rows, expected one, the word embeddings")
-    return numpy_helper.to_array(found[0]).astype(np.float32)
+    return np.asarray(numpy_helper.to_array(found[0]), np.float32)
 
 
 def labelled(config: ScreenConfig, full: Artefact) -> Tokens:
