@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from train.backend import TorchBackend
 from train.run import Run
+from waqia.errors import ConfigError
 from waqia.model.backends import MERGED, OnnxBackend
 from waqia.model.decode import softmax
 from waqia.model.merge import PAIR_FEATURES
@@ -132,7 +133,11 @@ def parity(run: Run, graphs: Path) -> float:
 
 
 def _real_batches(run: Run) -> list[Batch]:
-    records = list(read_records(run.config.dev_files[0], run.labels))[:PARITY_PASSAGES]
+    path = run.config.dev_files[0]
+    if not path.is_file():
+        told = "graphs are held against torch on this dev file of its run: start in the folder that its path counts from, or put it back"
+        raise ConfigError(f"{path}: no such file; {told}")
+    records = list(read_records(path, run.labels))[:PARITY_PASSAGES]
     windows = [window for record in records for window in split(record.text, run.tokenizer, run.reader().windows)]
     return [batch(windows[start : start + 8], pad_id(run.tokenizer)) for start in range(0, len(windows), 8)]
 

@@ -43,3 +43,9 @@ def test_an_export_is_written_up_to_a_difference_of_1e_4_and_never_when_it_is_no
         with pytest.raises(ConfigError, match="nothing was written"):
             export.main(["run", str(tmp_path)])
     assert bool(wrote) is written
+
+
+def test_a_dev_file_that_has_moved_is_named_with_what_to_do(tmp_path):
+    moved = SimpleNamespace(config=SimpleNamespace(dev_files=[tmp_path / "dev.jsonl"]), labels=None)
+    with pytest.raises(ConfigError, match=r"dev\.jsonl: no such file; .* start in the folder that its path counts from, or put it back"):
+        graphs._real_batches(moved)
