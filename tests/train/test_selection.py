@@ -37,6 +37,11 @@ def test_what_is_saved_is_read_between_the_sizes():
     assert np.isnan(share[2])
 
 
+def test_a_curve_that_falls_first_saves_nothing_where_it_began():
+    share = saved(np.array([0.3, 0.2, 0.5]), np.array([0.3, 0.4, 0.4]), (100, 200, 400))
+    assert share.tolist() == [0.0, pytest.approx(1 - (200 + 200 * 2 / 3) / 200), pytest.approx(1 - (200 + 200 * 2 / 3) / 400)]
+
+
 def test_every_way_of_choosing_starts_from_the_same_random_texts(task):
     random = play(task, SIZES, 1, None)
     chosen = play(task, SIZES, 1, SelectConfig(uncertainty=0.0, disagreement=0.0, rare=0.0, diversity=1.0))

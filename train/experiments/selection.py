@@ -181,9 +181,18 @@ def f1(counts: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.floa
 
 def saved(mine: NDArray[np.float64], random: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
     """(size,) share of the labels saved; 0 or less where the curve is no better, NaN where it never gets there."""
-    best = np.maximum.accumulate(mine)
-    share = [1 - np.interp(goal, best, sizes) / size if best[-1] >= goal else np.nan for goal, size in zip(random, sizes, strict=True)]
-    return np.array(share)
+    return np.array([1 - _reached(goal, mine, sizes) / size for goal, size in zip(random, sizes, strict=True)])
+
+
+def _reached(goal: float, curve: NDArray[np.float64], sizes: Sequence[int]) -> float:
+    """The texts at which a curve first comes to a figure, on the line between two sizes; NaN where it does not."""
+    place = int(np.argmax(curve >= goal))
+    if curve[place] < goal:
+        return float("nan")
+    if place == 0:
+        return float(sizes[0])
+    share = (goal - curve[place - 1]) / (curve[place] - curve[place - 1])
+    return float(sizes[place - 1] + share * (sizes[place] - sizes[place - 1]))
 
 
 def _told(value: NDArray[np.float64], drawn: NDArray[np.float64]) -> list[dict[str, Any]]:
