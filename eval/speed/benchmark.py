@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -255,7 +256,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each engine (default: %(default)s)")
     parser.add_argument("--articles", type=int, nargs="*", default=[10, 100, 1000], help="lengths of streams (default: 10 100 1000)")
     parser.add_argument("--data", type=Path, nargs="+", default=sorted((ROOT / "data").glob("*.jsonl")), help="(default: data/*.jsonl)")
+    parser.add_argument("--mix", choices=("passages", "archive"), default="passages", help="archive: see eval.speed.archive")
+    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared/data/corpus", help="of --mix archive (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=200, help="articles of --mix archive (default: %(default)s)")
+    parser.add_argument("--screens", type=float, nargs="*", default=[0.01, 0.05], help="shares lost, of --mix archive (default: 0.01 0.05)")
+    parser.add_argument("--price", type=float, metavar="USD", help="of an hour of one core, for --mix archive")
     args = parser.parse_args(argv)
+    if args.mix == "archive":
+        _archive(args)
+        return
     plan = Plan(tuple(args.engines), args.repeats, args.threads, 100, 1.0, tuple(args.articles))
     if args.quick:
         args.shapes, args.passages = ["mini"], args.passages or 6
@@ -264,6 +273,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         args.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print("\n".join(table(report)))
+
+
+def _archive(args: Namespace) -> None:
+    from eval.speed import archive  # which builds on this file
+
+    count, repeats = (6, 1) if args.quick else (args.count, args.repeats)
+    report = archive.run(args.corpus, args.data, count, args.screens, repeats, not args.quick, args.price)
+    if args.json:
+        args.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print("\n".join(archive.table(report)))
 
 
 def measure_all(plan: Plan, shapes: Sequence[str], passages: int | None, data: Sequence[Path]) -> dict[str, Any]:
