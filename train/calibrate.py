@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from eval.analysis.probabilities import calibration as judge
+from eval.score.match import best_overlap
 from train.features import Collator, read_windows
 from train.model import mention_pairs
 from waqia.model.align import Reach
@@ -190,21 +191,13 @@ def _participant_items(incidents: Iterable[Incident]) -> list[Item]:
 
 
 def _same_incident(a: Item, b: Item) -> bool:
-    return a[0] == b[0] and any(_overlap(x, y) > 0 for x in a[2].all_mentions for y in b[2].all_mentions)
+    return a[0] == b[0] and best_overlap(a[2].all_mentions, b[2].all_mentions) > 0
 
 
 def _same_participant(gold: Item, found: Item) -> bool:
     """Whether a found participant's span shares half with any mention of a gold one."""
     spans = (gold[3], *(gold[3].mentions if isinstance(gold[3], Participant) else ()))
-    return gold[0] == found[0] and gold[2].type == found[2].type and any(_half(span, found[3]) for span in spans)
-
-
-def _half(a: Span, b: Span) -> bool:
-    return 2 * _overlap(a, b) >= max(a.end - a.start, b.end - b.start)
-
-
-def _overlap(a: Span | Participant, b: Span | Participant) -> int:
-    return min(a.end, b.end) - max(a.start, b.start)
+    return gold[0] == found[0] and gold[2].type == found[2].type and best_overlap(spans, (found[3],)) >= 0.5
 
 
 def _hits(

@@ -1,4 +1,4 @@
-"""Judge a system on the public ASSAULT/PROTEST gold standard: python -m eval.analysis.gsr ARTEFACT_OR_PRED DIR [--split dev] [--json FILE]
+"""Judge a system on the public ASSAULT/PROTEST gold standard: python -m eval.analysis.gsr ARTEFACT_OR_PRED DIR [--split dev] [--out FILE]
 
 DIR holds the raw files (see eval.analysis.gsr_import). What is judged is an artefact's folder, or a prediction JSONL over the ids of the
 split. Each class is judged on the sentences that were asked of it, yes against all else; 95 % intervals are from a document bootstrap:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", choices=("train", "dev", "test", "all"), default="dev", help="(default: %(default)s)")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/plover-gsr.yaml"), help="(default: %(default)s)")
     parser.add_argument("--predicted-labels", type=Path, help="label set of a prediction file (default: that of --labels)")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--out", type=Path, help="also write the figures here")
     args = parser.parse_args(argv)
     labels = LabelSet.load(args.labels)
     splits, _ = import_gsr(args.folder, labels)
@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         theirs = LabelSet.load(args.predicted_labels or args.labels)
         predicted = read_predictions(args.system, records, theirs)
     figures = judge(records, predicted, labels, theirs)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    if args.out:
+        args.out.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     print(json.dumps(figures, indent=1))
 
 

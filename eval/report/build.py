@@ -10,7 +10,7 @@ Writes into OUT:
 
 --against is another artefact's folder or a file of predictions on the same gold; --train names the training files, for slices by how
 often a type was trained on and for the simple systems that stand beside the model (without them only keywords); --curve is what
-train.experiments.curve wrote, --engines what eval.speed --json wrote.
+train.experiments.curve wrote, --engines what eval.speed --out wrote.
 Gold text stands in the page: share it as you may share the gold file.
 """
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--against", type=Path, metavar="OTHER", help="another artefact, or predictions on the same gold")
     parser.add_argument("--train", type=Path, nargs="+", default=[], metavar="FILE", help="what the artefact was trained on")
     parser.add_argument("--curve", type=Path, metavar="FILE", help="a learning curve from train.experiments.curve")
-    parser.add_argument("--engines", type=Path, metavar="FILE", help="other engines beside this one, from eval.speed --json")
+    parser.add_argument("--engines", type=Path, metavar="FILE", help="other engines beside this one, from eval.speed --out")
     parser.add_argument("--threads", type=int, help="threads of ONNX Runtime (default: its own choice)")
     args = parser.parse_args(argv)
     reader = Reader.load(args.artefact, threads=args.threads)

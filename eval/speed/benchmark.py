@@ -1,4 +1,4 @@
-"""How fast, how large, and how far from the hardware's limit: python -m eval.speed [--quick] [--json OUT] [--shapes mini base]
+"""How fast, how large, and how far from the hardware's limit: python -m eval.speed [--quick] [--out OUT] [--shapes mini base]
 
 Every engine that users would pick, beside `waqia`, on the same passages of data/*.jsonl in one run. Each measurement is a new process of
 one engine (so cold start and peak memory are its own), all engines in turn, the whole round repeated; shown are medians. Rates are of
@@ -247,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Build the models, measure, print, write."""
     parser = Parser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run of seconds: the shipped model, few engines, few passages")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="also write everything as JSON here")
+    parser.add_argument("--out", type=Path, metavar="OUT", help="also write everything as JSON here")
     parser.add_argument("--shapes", nargs="+", default=["mini", "base"], help="tiny, mini, base (default: mini base)")
     known = ", ".join(map(repr, ENGINES))
     parser.add_argument("--engines", nargs="+", default=ENGINES, metavar="ENGINE", help=f"of {known} (default: all)")
@@ -270,8 +270,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.shapes, args.passages = ["mini"], args.passages or 6
         plan = replace(plan, engines=QUICK, repeats=1, latencies=3, seconds=0.05, articles=(6,))
     report = measure_all(plan, args.shapes, args.passages, args.data)
-    if args.json:
-        args.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    if args.out:
+        args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print("\n".join(table(report)))
 
 

@@ -1,6 +1,6 @@
 """What reading costs from 10^4 to 10^9 articles: python -m eval.speed.growth SPEED [--tokens N] [--cores N] [--price USD] [--out FILE]
 
-SPEED is what `python -m eval.speed --articles 10 1000 100000 --json SPEED` measured. Processor time an article is that of the longest
+SPEED is what `python -m eval.speed --articles 10 1000 100000 --out SPEED` measured. Processor time an article is that of the longest
 stream of the engine; larger rows multiply it, which holds as far as that time is flat from stream to stream: it is shown above the table.
 A longer article is taken to cost as many times more as it has more tokens. What Ray takes for itself is not in it.
 """

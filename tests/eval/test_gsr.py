@@ -83,7 +83,7 @@ def test_a_system_that_says_types_of_passages_alone_is_judged_on_them(tmp_path, 
 def test_the_command_judges_a_prediction_file(tmp_path, gsr, capsys):
     records, _ = imported(tmp_path, gsr, {"assault": [("D-1", SENTENCE, "yes", 3, 0, MARKS)]})
     write_records(tmp_path / "pred.jsonl", records)
-    main([str(tmp_path / "pred.jsonl"), str(tmp_path), "--split", "all", "--json", str(tmp_path / "g.json")])
+    main([str(tmp_path / "pred.jsonl"), str(tmp_path), "--split", "all", "--out", str(tmp_path / "g.json")])
     figures = json.loads((tmp_path / "g.json").read_text("utf-8"))
     assert figures == json.loads(capsys.readouterr().out)
     assert figures["ASSAULT"]["target_code_accuracy"] == figures["ASSAULT"]["f1"] == 1
