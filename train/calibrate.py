@@ -34,7 +34,7 @@ LEAST = 0.05  # no threshold is looked for below this probability
 MENTIONS = (0.2, 0.3, 0.4, 0.5, 0.6)  # thresholds of trigger mentions that are tried
 MERGING = (0.3, 0.4, 0.5, 0.6, 0.7)  # thresholds of merging that are tried
 OF_A_TYPE = (1.0, 0.4, 0.3, 0.25, 0.2, 0.1)  # thresholds of merging what has one type, as far as they lie below MERGING or join none
-REPORTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # least probabilities of a report that are tried
+REPORTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # least probabilities of a report that are tried
 COST = 0.002  # F1 of incidents that keeping more passages free may cost
 SHRINK = 40  # gold items at which a label's own threshold counts as much as that of all labels together
 

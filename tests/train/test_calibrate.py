@@ -22,7 +22,7 @@ def test_what_is_tried_is_pinned():
     assert (calibrate.LEAST, calibrate.COST, calibrate.SHRINK) == (0.05, 0.002, 40)
     assert calibrate.MENTIONS == (0.2, 0.3, 0.4, 0.5, 0.6)
     assert calibrate.MERGING == (0.3, 0.4, 0.5, 0.6, 0.7)
-    assert calibrate.REPORTS == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    assert calibrate.REPORTS == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def test_a_temperature_brings_a_logit_of_2_that_is_right_three_times_of_four_to_three_quarters():
