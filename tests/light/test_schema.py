@@ -170,8 +170,13 @@ def test_an_incident_outside_annotated_is_named(row, labels):
     assert "incident 0: armed_attack stands not among annotated (protest, riot)" in fault({**row, "annotated": ["protest", "riot"]}, labels)
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\r", "\u2028", "", None, 7, ["a"]])
-def test_an_id_is_text_on_one_line(row, labels, name):
+@pytest.mark.parametrize("name", [7, 1.5])
+def test_an_id_may_be_a_number_and_stays_one(row, labels, name):
+    assert parse_record({**row, "id": name}, labels, "here").id == name
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r", "\u2028", "", None, {"a": 7}, ["a"]])
+def test_an_id_is_text_on_one_line_or_a_number(row, labels, name):
     assert "id is" in fault({**row, "id": name}, labels)
 
 
@@ -243,7 +248,7 @@ def test_wrong_offsets_without_a_reason_get_no_hint(row, labels):
 
 
 def test_every_row_of_a_file_is_proved_and_a_bad_one_stops_nothing(tmp_path, row, labels):
-    lines = [json.dumps(row), "{", json.dumps({**row, "id": 7}), json.dumps(row), json.dumps({**row, "id": "t-2"})]
+    lines = [json.dumps(row), "{", json.dumps({**row, "id": None}), json.dumps(row), json.dumps({**row, "id": "t-2"})]
     (tmp_path / "r.jsonl").write_text("\n".join(lines), "utf-8")
     found = list(prove(each_row(tmp_path / "r.jsonl"), labels))
     assert [isinstance(one, RecordError) for one in found] == [False, True, True, True, False]
