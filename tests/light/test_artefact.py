@@ -148,7 +148,7 @@ def test_labels_of_another_number_than_the_graphs_outputs_are_refused(folder):
     del data["sectors"]["GOV"]
     path.write_text(json.dumps(data), "utf-8")
     with pytest.raises(ArtefactError, match=r"the graphs give 24 numbers for sectors, labels\.json has 23 labels"):
-        Reader.load(sealed(folder))
+        artefact.load(sealed(folder)).open()
 
 
 @pytest.mark.parametrize(
