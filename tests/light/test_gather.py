@@ -9,7 +9,7 @@ def participant(start, text, score, role="target", sector=None):
 
 
 def once(*participants):
-    return [(p.start, p.score, [span.start for span in p.mentions]) for p in told_once(participants)]
+    return [(p.start, p.score, [span.start for span in p.mentions]) for p in told_once(participants, ["initiator", "target"])]
 
 
 def test_of_participants_that_overlap_in_a_role_the_most_probable_stays():
@@ -39,6 +39,13 @@ def test_told_again_it_is_the_one_that_shares_a_word_else_one_of_its_sector_else
     assert once(*pair, participant(100, "رجل", 0.5, sector="GOV")) == [(10, 0.9, [100]), (0, 0.8, [])]
 
 
+def test_of_a_role_that_is_no_actor_only_what_shares_a_word_is_the_same_again():
+    said = participant(0, "شهود عيان", 0.9, "reporter"), participant(100, "الناطق باسم الجيش", 0.8, "reporter")
+    assert once(*said) == [(0, 0.9, []), (100, 0.8, [])]
+    assert once(*said, participant(200, "والشهود", 0.5, "reporter")) == [(0, 0.9, [200]), (100, 0.8, [])]
+    assert once(*said, participant(104, "طق باسم", 0.5, "reporter")) == [(0, 0.9, []), (100, 0.8, [])]  # it overlaps
+
+
 def test_a_participant_that_reads_the_same_side_by_side_is_a_further_mention():
     assert once(participant(0, "حلب", 0.6), participant(20, "حلب", 0.9), participant(40, "حلب", 0.5)) == [(20, 0.9, [0, 40])]
     assert once(participant(0, "حلب", 0.9), participant(20, "حلب", 0.9)) == [(0, 0.9, [20])]  # of equals the first
@@ -53,4 +60,4 @@ def test_the_same_words_in_another_role_are_another_participant():
 
 
 def test_no_participant_is_none():
-    assert told_once([]) == []
+    assert told_once([], ["target"]) == []

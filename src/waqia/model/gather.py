@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from waqia.model.merge import stem
@@ -11,19 +11,20 @@ from waqia.schema import Participant, Span
 SIDE_BY_SIDE = 20  # code points at most between two participants of a role that are named together: «و», a comma, a title
 
 
-def told_once(found: Iterable[Participant]) -> list[Participant]:
+def told_once(found: Iterable[Participant], actors: Collection[str]) -> list[Participant]:
     """Participants of one incident without doubles, the most probable one of each role first.
 
-    What a role names side by side («مدني وطفل») are several participants. What it names elsewhere is mostly the same again in other words
-    («قوات النظام … الجيش»), so it becomes further mentions of those named with the most certainty; only spans that overlap are dropped.
+    What a role names side by side («مدني وطفل») are several participants. What a role among `actors` names elsewhere is mostly the same
+    again in other words («قوات النظام … الجيش»), so it becomes further mentions of those named with the most certainty; of other roles
+    (sources, places, counts) only what shares a word does. Spans that overlap are dropped.
     """
     by_role: dict[str, list[Participant]] = {}
     for one in found:
         by_role.setdefault(one.role, []).append(one)
-    return [one for mine in by_role.values() for one in _role_once(mine)]
+    return [one for role, mine in by_role.items() for one in _role_once(mine, role in actors)]
 
 
-def _role_once(found: Sequence[Participant]) -> list[Participant]:
+def _role_once(found: Sequence[Participant], actor: bool) -> list[Participant]:
     first, *others = sorted((sorted(group, key=_certain) for group in _side_by_side(found)), key=lambda group: _certain(group[0]))
     kept: list[Participant] = []
     for one in first:
@@ -33,7 +34,11 @@ def _role_once(found: Sequence[Participant]) -> list[Participant]:
         elif same is not None:
             _tell_again(kept, same, one)
     for one in (one for group in others for one in group):
-        _tell_again(kept, _most_like(one, kept), one)
+        again = _most_like(one, kept)
+        if actor or _share_a_word(one, kept[again]):
+            _tell_again(kept, again, one)
+        elif not any(_touch(span, one) for other in kept for span in (other, *other.mentions)):
+            kept.append(one)
     return kept
 
 
@@ -50,9 +55,12 @@ def _side_by_side(found: Sequence[Participant]) -> list[list[Participant]]:
 
 def _most_like(one: Participant, kept: Sequence[Participant]) -> int:
     """The place of the one that shares a word's stem, else of one of the same sector, else of the most probable one."""
+    return -max((_share_a_word(one, p), p.sector == one.sector, -place) for place, p in enumerate(kept))[2]
+
+
+def _share_a_word(one: Participant, other: Participant) -> bool:
     words = _stems(one)
-    likeness = [(any(words & _stems(span) for span in (p, *p.mentions)), p.sector == one.sector, -place) for place, p in enumerate(kept)]
-    return -max(likeness)[2]
+    return any(words & _stems(span) for span in (other, *other.mentions))
 
 
 def _tell_again(kept: list[Participant], place: int, one: Participant) -> None:
