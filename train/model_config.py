@@ -68,4 +68,4 @@ def listed(labels: LabelSet) -> dict[str, Any]:
     """A label set as plain data whose order no sorting of keys can change: each section a list of rows with a field `label`."""
     data = labels.to_dict()
     sections = {section: [{"label": name, **entry} for name, entry in data[section].items()] for section in SECTIONS}
-    return {"name": data["name"], "version": data["version"], **sections}
+    return {**data, **sections}

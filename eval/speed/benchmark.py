@@ -280,8 +280,8 @@ def _archive(args: Namespace) -> None:
 
     count, repeats = (6, 1) if args.quick else (args.count, args.repeats)
     report = archive.run(args.corpus, args.data, count, args.screens, repeats, not args.quick, args.price)
-    if args.json:
-        args.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    if args.out:
+        args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print("\n".join(archive.table(report)))
 
 

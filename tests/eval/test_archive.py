@@ -44,7 +44,7 @@ def test_articles_are_drawn_from_the_news_of_a_corpus_and_else_from_data(tmp_pat
 
 
 def test_the_archive_is_measured_with_and_without_the_screen(tmp_path, capsys):
-    speed.main(["--mix", "archive", "--quick", "--corpus", str(tmp_path / "none"), "--json", str(tmp_path / "out.json")])
+    speed.main(["--mix", "archive", "--quick", "--corpus", str(tmp_path / "none"), "--out", str(tmp_path / "out.json")])
     report = json.loads((tmp_path / "out.json").read_text("utf-8"))
     assert list(report["engines"]) == ["waqia", "waqia, screen 0.01", "waqia, screen 0.05"]
     assert report["engines"]["waqia"]["screened"] == 0

@@ -136,7 +136,7 @@ def reports(labels, monkeypatch, records, readings):
     return calibrate.fit_reports(SimpleNamespace(labels=labels, reader=lambda _: None), records, Calibration.plain(labels))
 
 
-@pytest.mark.parametrize(("count", "least"), [(300, 0.5), (200, 0.4)])
+@pytest.mark.parametrize(("count", "least"), [(300, 0.8), (200, 0.4)])
 def test_the_least_probability_of_a_report_is_the_largest_that_costs_next_to_nothing(labels, monkeypatch, count, least):
     # At 0.5 one incident is lost: F1 is 598/599 of 300, 0.0017 less, and 398/399 of 200, 0.0025 less.
     records = [Record(str(n), TEXT, (incident("shelling", 0),)) for n in range(count)]

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from train import export, finetune, training
+from train import export, finetune, graphs, training
 from train.checkpoints import seal_file
 from train.config import FinetuneConfig, load_config
 from train.graphs import halve, parity
@@ -91,8 +91,8 @@ def test_a_run_without_a_file_is_refused_by_its_name(trained, tmp_path):
 
 
 def test_an_export_that_differs_from_torch_writes_nothing(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "export_graphs", lambda _, folder: None)
-    monkeypatch.setattr(export, "parity", lambda *_: 0.01)
+    monkeypatch.setattr(graphs, "export_graphs", lambda _, folder: None)
+    monkeypatch.setattr(graphs, "parity", lambda *_: 0.01)
     with pytest.raises(ConfigError, match="nothing was written"):
         export.main([str(trained / "run"), str(tmp_path / "artefact")])
     assert list(tmp_path.iterdir()) == []

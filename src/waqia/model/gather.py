@@ -8,6 +8,7 @@ from dataclasses import replace
 from waqia.model.merge import stem
 from waqia.schema import Participant, Span
 
+SURE = 0.5  # probability from which an actor named elsewhere is one of its own
 SIDE_BY_SIDE = 20  # code points at most between two participants of a role that are named together: «و», a comma, a title
 
 
@@ -16,7 +17,8 @@ def told_once(found: Iterable[Participant], actors: Collection[str]) -> list[Par
 
     What a role names side by side («مدني وطفل») are several participants. What a role among `actors` names elsewhere is mostly the same
     again in other words («قوات النظام … الجيش»), so it becomes further mentions of those named with the most certainty; of other roles
-    (sources, places, counts) only what shares a word does. Spans that overlap are dropped.
+    (sources, places, counts) only what shares a word does. What is SURE by itself stays a participant unless it reads the same. Spans that
+    overlap are dropped.
     """
     by_role: dict[str, list[Participant]] = {}
     for one in found:
@@ -35,7 +37,8 @@ def _role_once(found: Sequence[Participant], actor: bool) -> list[Participant]:
             _tell_again(kept, same, one)
     for one in (one for group in others for one in group):
         again = _most_like(one, kept)
-        if actor or _share_a_word(one, kept[again]):
+        doubtful = (one.score or 0.0) < SURE
+        if (doubtful and (actor or _share_a_word(one, kept[again]))) or _reads_the_same(one, kept[again]):
             _tell_again(kept, again, one)
         elif not any(_touch(span, one) for other in kept for span in (other, *other.mentions)):
             kept.append(one)
@@ -54,13 +57,18 @@ def _side_by_side(found: Sequence[Participant]) -> list[list[Participant]]:
 
 
 def _most_like(one: Participant, kept: Sequence[Participant]) -> int:
-    """The place of the one that shares a word's stem, else of one of the same sector, else of the most probable one."""
-    return -max((_share_a_word(one, p), p.sector == one.sector, -place) for place, p in enumerate(kept))[2]
+    """The place of the one that reads the same, else shares a word's stem, else is of the same sector, else of the most probable one."""
+    likeness = [(_reads_the_same(one, p), _share_a_word(one, p), p.sector == one.sector, -place) for place, p in enumerate(kept)]
+    return -max(likeness)[3]
 
 
 def _share_a_word(one: Participant, other: Participant) -> bool:
     words = _stems(one)
     return any(words & _stems(span) for span in (other, *other.mentions))
+
+
+def _reads_the_same(one: Participant, other: Participant) -> bool:
+    return any(one.text == span.text for span in (other, *other.mentions))
 
 
 def _tell_again(kept: list[Participant], place: int, one: Participant) -> None:
