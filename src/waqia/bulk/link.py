@@ -94,7 +94,7 @@ class Linker:
         self._waiting.clear()
         for event in self.events:
             sources = [self._spool.read(member.source) for member in event.members]
-            yield {"id": event.id, **told(sources), "sources": sources, "merges": event.merges}
+            yield {"id": event.id, **told(sources, self.tables.labels.fact_roles), "sources": sources, "merges": event.merges}
 
     def _restore(self, line: Mapping[str, Any]) -> None:
         event = Event(line["id"], [], list(line["merges"]))

@@ -10,17 +10,18 @@ Source = Mapping[str, Any]  # as `waqia link` writes them
 _WHERE = ("name", "name_ar", "kind", "country", "admin", "exact", "inferred")
 
 
-def told(sources: Sequence[Source]) -> dict[str, Any]:
+def told(sources: Sequence[Source], roles: Mapping[str, str]) -> dict[str, Any]:
     """The facts of an event for its line of events.jsonl; `told_by` names source and span of each figure.
 
     The type is the commonest; the day the shortest interval that a source tells, else the earliest source's own day, which `told_by` then
-    leaves out; the place the most exact; `killed` and `injured` reach from the least to the most told.
+    leaves out; the place the most exact; `killed` and `injured` reach from the least to the most told. `roles` are those of the label set
+    that tell places and casualties (`LabelSet.fact_roles`).
     """
     telling = [source for source in sources if source["incident"] is not None]
     types = Counter(source["incident"]["type"] for source in telling)
     days, day_by = _days(telling, sources)
-    place, place_by = _place(telling)
-    killed, injured = (_counts(telling, kind) for kind in ("killed", "injured"))
+    place, place_by = _place(telling, roles.get("place"))
+    killed, injured = (_counts(telling, kind, roles.get("casualties")) for kind in ("killed", "injured"))
     by = {"date": day_by, "place": place_by, "killed": killed[1], "injured": injured[1]}
     at = None if place is None or place.get("latitude") is None else {"latitude": place["latitude"], "longitude": place["longitude"]}
     return {
@@ -45,7 +46,7 @@ def _days(telling: Sequence[Source], sources: Sequence[Source]) -> tuple[dict[st
     return {"start": published, "end": published, "time_precision": None}, []
 
 
-def _place(telling: Sequence[Source]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+def _place(telling: Sequence[Source], role: str | None) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """The most exact place that the gazetteer knows, else the first that is named."""
     known = [(source, place) for source in telling for place in _facts(source).get("places", ())]
     if known:
@@ -53,7 +54,7 @@ def _place(telling: Sequence[Source]) -> tuple[dict[str, Any] | None, list[dict[
         return place, [_by(source, place["span"])]
     for source in telling:
         for participant in source["incident"]["participants"]:
-            if participant["role"] == "place":
+            if participant["role"] == role:
                 return {"name": participant["text"]}, [_by(source, participant)]
     return None, []
 
@@ -62,19 +63,17 @@ def _vagueness(place: Mapping[str, Any]) -> tuple[bool, bool, bool]:
     return place["inferred"], place["kind"] in ("country", "region", "governorate", "rural"), not place["exact"]
 
 
-def _counts(telling: Sequence[Source], kind: str) -> tuple[dict[str, int] | None, list[dict[str, Any]]]:
+def _counts(telling: Sequence[Source], kind: str, role: str | None) -> tuple[dict[str, int] | None, list[dict[str, Any]]]:
     """The least and the most of the sources' totals, and the casualties spans of the first source that tells each."""
     known = [(source["incident"][kind], n, source) for n, source in enumerate(telling) if source["incident"].get(kind) is not None]
     if not known:
         return None, []
     least, most = (choose(known, key=lambda each: (each[0], -each[1] if choose is max else each[1])) for choose in (min, max))
     chosen = [least] if least[0] == most[0] else [least, most]
-    spans = [{**_by(source, p), "value": value} for value, _, source in chosen for p in _casualties(source)]
+    spans = [
+        {**_by(source, p), "value": value} for value, _, source in chosen for p in source["incident"]["participants"] if p["role"] == role
+    ]
     return {"min": least[0], "max": most[0]}, spans
-
-
-def _casualties(source: Source) -> list[Mapping[str, Any]]:
-    return [p for p in source["incident"]["participants"] if p["role"] == "casualties"]
 
 
 def _actors(telling: Sequence[Source]) -> list[dict[str, Any]]:
