@@ -4,6 +4,8 @@ python -m train.data validate FILE… [--labels LABELS]   every fault as file:li
 python -m train.data convert DIR OUT [--labels LABELS]  hand labels that quote their spans to records, split 70/10/20
 python -m train.data split FILE… OUT [--labels LABELS]  records to train, dev and test, 70/10/20 by the hash of the document, none shared
 python -m train.data import-gsr DIR OUT                 the public gold standard for ASSAULT and PROTEST , split by document
+python -m train.data standoff FILE OUT                  records to stand-off labels, which hold no text (train.standoff)
+python -m train.data rebuild STANDOFF… --sources SOURCE… --out DIR   records again, from your copies of the sources; 3 if one is missing
 python -m train.data card FILE…                         counts by type, status, role and sector as Markdown, for a data card
 """
 
@@ -19,6 +21,7 @@ from typing import Any
 
 from eval.analysis.gsr_import import import_gsr
 from eval.score.command import run as run_script
+from train.standoff import rebuild_files, write_standoff
 from waqia.arguments import Parser
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
@@ -29,13 +32,20 @@ SPLITS = (("train", 0.7), ("dev", 0.8), ("test", 1.0))  # upper ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of the five commands."""
+    """Run one of the seven commands."""
     parser = Parser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("validate", "card", "convert", "split", "import-gsr"):
+    for name in ("validate", "card", "convert", "split", "import-gsr", "standoff", "rebuild"):
         command = commands.add_parser(name)
         if name in ("validate", "card"):
             command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+        elif name == "rebuild":
+            command.add_argument("files", type=Path, nargs="+", metavar="STANDOFF")
+            command.add_argument("--sources", type=Path, nargs="+", required=True, metavar="SOURCE", help="your copies of the texts")
+            command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the records, a file for each STANDOFF")
+        elif name == "standoff":
+            command.add_argument("file", type=Path, metavar="FILE")
+            command.add_argument("out", type=Path, metavar="OUT")
         elif name == "split":
             command.add_argument("files", type=Path, nargs="+", metavar="FILE")
             command.add_argument("out", type=Path, metavar="OUT")
@@ -52,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_splits(args.out, convert(args.folder, labels_))
     elif args.command == "split":
         write_splits(args.out, split([record for path in args.files for record in read_records(path, labels_)]))
+    elif args.command == "standoff":
+        write_standoff(args.out, read_records(args.file, labels_))
+    elif args.command == "rebuild":
+        counts = rebuild_files(args.files, args.sources, args.out, labels_)
+        print(", ".join(f"{count} {what}" for what, count in counts.items()))
+        return 3 if counts["not found"] else 0
     elif args.command == "import-gsr":
         splits, report = import_gsr(args.folder, labels_)
         write_splits(args.out, splits)

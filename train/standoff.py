@@ -1,7 +1,4 @@
-"""Stand-off labels: what is labelled in other people's texts, without the texts.
-
-python -m train.standoff make FILE OUT [--labels LABELS]             records to stand-off labels
-python -m train.standoff rebuild STANDOFF… --sources SOURCE… --out DIR   records again, from your copies of the public sources
+"""Stand-off labels: what is labelled in other people's texts, without the texts (`python -m train.data standoff` and `rebuild`).
 
 A stand-off row has the record's id, source and date, the SHA-256 of its text, and its lines by number and hash of their letters. Spans are
 [first letter, letter behind the last], counted over the letters and digits of all lines, so that another cleaning of the same source (white
@@ -22,16 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.score.command import run as run_script
 from waqia.arabic import TATWEEL
-from waqia.arguments import Parser
 from waqia.bulk.files import rows
 from waqia.errors import RecordError
 from waqia.labels import LabelSet
-from waqia.records import parse_record, read_records, write_records
+from waqia.records import id_key, parse_record, read_rows, write_records
 from waqia.schema import Record, Span
 
 ANCHOR = 24  # letters by which the longest line of a passage is looked for in the sources
+ROW = {"id", "sha256", "lines", "incidents"}  # what a stand-off row holds at least
 FIELDS = ("mentions", "participants", "trigger")  # of an incident: spans
 
 
@@ -206,38 +202,27 @@ def _hash(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
 
 
-def _texts(paths: Iterable[Path]) -> Iterator[str]:
-    return (row.fields["text"] for path in paths for row in rows(path) if isinstance(row.fields.get("text"), str))
+def write_standoff(path: Path, records: Iterable[Record]) -> None:
+    """One stand-off row a record."""
+    rows_ = (json.dumps(make(record), ensure_ascii=False, separators=(",", ":")) for record in records)
+    path.write_text("".join(row + "\n" for row in rows_), "utf-8")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Make stand-off labels, or records of them."""
-    parser = Parser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("make")
-    one.add_argument("file", type=Path, metavar="FILE")
-    one.add_argument("out", type=Path, metavar="OUT")
-    two = commands.add_parser("rebuild")
-    two.add_argument("files", type=Path, nargs="+", metavar="STANDOFF")
-    two.add_argument("--sources", type=Path, nargs="+", required=True, metavar="SOURCE", help="your copies of the sources")
-    two.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the records, a file for each STANDOFF")
-    for command in (one, two):
-        command.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="label set (default: %(default)s)")
-    args = parser.parse_args(argv)
-    labels = LabelSet.load(args.labels)
-    if args.command == "make":
-        made = [make(record) for record in read_records(args.file, labels)]
-        args.out.write_text("".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in made), "utf-8")
-        return 0
-    wanted = {path: [json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in args.files}
-    records, counts = rebuild([row for some in wanted.values() for row in some], _texts(args.sources), labels)
-    by_id = {record.id: record for record in records}
-    args.out.mkdir(parents=True, exist_ok=True)
+def rebuild_files(files: Sequence[Path], sources: Sequence[Path], out: Path, labels: LabelSet) -> Counter[str]:
+    """Write the records of stand-off files that the sources hold, a file each; how many are the same, differ in signs, were not found."""
+    wanted = {path: list(_wanted(path)) for path in files}
+    texts = (row.fields["text"] for path in sources for row in rows(path) if isinstance(row.fields.get("text"), str))
+    records, counts = rebuild([row for some in wanted.values() for row in some], texts, labels)
+    found = {id_key(record.id): record for record in records}
+    out.mkdir(parents=True, exist_ok=True)
     for path, some in wanted.items():
-        write_records(args.out / path.name, [by_id[row["id"]] for row in some if row["id"] in by_id])
-    print(", ".join(f"{count} {what}" for what, count in counts.items()))
-    return 3 if counts["not found"] else 0
+        write_records(out / path.name, [found[key] for row in some if (key := id_key(row["id"])) in found])
+    return counts
 
 
-if __name__ == "__main__":
-    run_script(main)
+def _wanted(path: Path) -> Iterator[dict[str, Any]]:
+    for number, row in read_rows(path):
+        if not isinstance(row, dict) or not row.keys() >= ROW or not any("hash" in line for line in row["lines"]):
+            said = f"no stand-off row, expected {', '.join(sorted(ROW))}"
+            raise RecordError(f"{path}:{number}: {said}; python -m train.data standoff writes them")
+        yield row

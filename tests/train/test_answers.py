@@ -11,7 +11,7 @@ import pytest
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "accelerate", "onnx", "sklearn", "scipy", "matplotlib", "huggingface_hub")
 SCRIPTS = [
     "train.finetune", "train.pretrain", "train.export", "train.quantise", "train.selfcheck", "train.select", "train.push",
-    "train.quickstart", "train.standoff", "train.tokenizer", "train.data", "train.experiments.ablation", "train.experiments.curve",
+    "train.quickstart", "train.tokenizer", "train.data", "train.experiments.ablation", "train.experiments.curve",
     "train.experiments.scratch", "eval.score", "eval.compare", "eval.gate", "eval.report", "eval.baselines", "eval.facts", "eval.link",
     "eval.perturb.robustness", "eval.analysis.coverage", "eval.analysis.errors", "eval.analysis.gsr", "eval.analysis.merging",
     "eval.analysis.probabilities", "eval.analysis.slices", "eval.speed",

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from train.standoff import Letters, main, make, rebuild
+from train.data import main
+from train.standoff import Letters, make, rebuild
 from waqia.errors import RecordError
 from waqia.records import parse_record, read_records, write_records
 from waqia.schema import Span
@@ -72,7 +73,7 @@ def test_a_span_without_letters_is_refused():
 def test_files_are_made_and_rebuilt_and_what_is_missing_ends_with_3(record, labels, tmp_path, capsys):
     absent = replace(record, id="own:2", text=TEXT + " تتمة")
     write_records(tmp_path / "labelled.jsonl", [record, absent])
-    assert main(["make", str(tmp_path / "labelled.jsonl"), str(tmp_path / "standoff.jsonl")]) == 0
+    assert main(["standoff", str(tmp_path / "labelled.jsonl"), str(tmp_path / "standoff.jsonl")]) == 0
     (tmp_path / "source.txt").write_text(TEXT, "utf-8")
     command = ["rebuild", str(tmp_path / "standoff.jsonl"), "--sources", str(tmp_path / "source.txt"), "--out", str(tmp_path / "out")]
     assert main(command) == 3
@@ -85,3 +86,10 @@ def test_the_authored_passages_come_back_from_their_own_texts(root, labels):
     built, counts = rebuild([make(record) for record in records], [record.text for record in records], labels)
     assert counts == {"the same": len(records), "other signs": 0, "not found": 0}
     assert [one.incidents for one in built] == [record.incidents for record in records]
+
+
+def test_a_row_that_is_no_standoff_row_is_named_with_what_writes_them(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"id": 1, "text": "قصف"}\n', "utf-8")
+    command = ["rebuild", str(tmp_path / "x.jsonl"), "--sources", str(tmp_path / "x.jsonl"), "--out", str(tmp_path / "out")]
+    with pytest.raises(RecordError, match=r"x\.jsonl:1: no stand-off row, .* python -m train\.data standoff writes them"):
+        main(command)

@@ -31,16 +31,16 @@ def _role_once(found: Sequence[Participant], actor: bool) -> list[Participant]:
     kept: list[Participant] = []
     for one in first:
         same = next((place for place, other in enumerate(kept) if other.text == one.text), None)
-        if same is None and not any(_touch(one, other) for other in kept):
-            kept.append(one)
-        elif same is not None:
+        if same is not None:
             _tell_again(kept, same, one)
+        elif not _taken(one, kept):
+            kept.append(one)
     for one in (one for group in others for one in group):
         again = _most_like(one, kept)
         doubtful = (one.score or 0.0) < SURE
         if (doubtful and (actor or _share_a_word(one, kept[again]))) or _reads_the_same(one, kept[again]):
             _tell_again(kept, again, one)
-        elif not any(_touch(span, one) for other in kept for span in (other, *other.mentions)):
+        elif not _taken(one, kept):
             kept.append(one)
     return kept
 
@@ -72,7 +72,7 @@ def _reads_the_same(one: Participant, other: Participant) -> bool:
 
 
 def _tell_again(kept: list[Participant], place: int, one: Participant) -> None:
-    if not any(_touch(span, one) for other in kept for span in (other, *other.mentions)):
+    if not _taken(one, kept):
         kept[place] = replace(kept[place], mentions=(*kept[place].mentions, Span(one.start, one.end, one.text)))
 
 
@@ -84,5 +84,6 @@ def _certain(one: Participant) -> tuple[float, int]:
     return -(one.score or 0.0), one.start
 
 
-def _touch(a: Span, b: Span) -> bool:
-    return a.start < b.end and b.start < a.end
+def _taken(one: Participant, kept: Sequence[Participant]) -> bool:
+    """Whether it overlaps a span that is told already."""
+    return any(span.start < one.end and one.start < span.end for other in kept for span in (other, *other.mentions))
