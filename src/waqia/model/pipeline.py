@@ -209,8 +209,8 @@ def merge_given(texts: Sequence[str], given: Sequence[Sequence[Span]], model: Mo
     Spans that no window holds as whole words are left out.
     """
     mentions: list[list[Mention]] = [[] for _ in texts]
-    cut = cut_texts(texts, model)
-    for chosen in token_batches([((text, place), window) for text, windows in enumerate(cut) for place, window in enumerate(windows)]):
+    of_texts = cut_texts(texts, model)
+    for chosen in token_batches([((text, place), window) for text, windows in enumerate(of_texts) for place, window in enumerate(windows)]):
         encoded = model.backend.encode(batch([window for _, window in chosen], pad_id(model.tokenizer)))
         for row, ((text, place), window) in enumerate(chosen):
             for span in given[text]:
