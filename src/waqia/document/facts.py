@@ -92,9 +92,11 @@ def add_facts(text: str, reading: Reading, date: datetime.date | None, *, tables
         _with_told(text, incident, date, options, claimed if incident.type in harmful else None, roles) for incident in reading.incidents
     )
     reading = replace(reading, incidents=incidents)
-    if tables and tables.actors:
+    if tables and tables.actors is not None:
         reading = _with_actors(text, reading, tables.actors, date)
-    return _with_places(text, reading, tables.gazetteer, roles) if tables and tables.gazetteer else reading
+    if tables and tables.gazetteer is not None:  # its truth would count its entries, each time
+        reading = _with_places(text, reading, tables.gazetteer, roles)
+    return reading
 
 
 def incident_facts(
