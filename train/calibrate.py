@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("train.calibrate")
 
 LEAST = 0.05  # no threshold is looked for below this probability
-MENTIONS = (0.2, 0.3, 0.4, 0.5, 0.6)  # thresholds of trigger mentions that are tried
-MERGING = (0.3, 0.4, 0.5, 0.6, 0.7)  # thresholds of merging that are tried
-OF_A_TYPE = (1.0, 0.4, 0.3, 0.25, 0.2, 0.1)  # thresholds of merging what has one type, as far as they lie below MERGING or join none
-REPORTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # least probabilities of a report that are tried
-COST = 0.002  # F1 of incidents that keeping more passages free may cost
-SHRINK = 40  # gold items at which a label's own threshold counts as much as that of all labels together
 
 Likeness = dict[tuple[int, int], float]  # of pairs of mentions (earlier, later) of a text
+Judged = tuple[int, list[tuple[float, bool]]]  # gold items of a label; (probability, right or wrong) of each predicted one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +47,26 @@ class Fit:
 
 
 def calibrate(run: Run, records: Sequence[Record]) -> tuple[Calibration, dict[str, Fit]]:
-    """Temperatures and thresholds fitted on dev records with the pipeline that ships.
+    """Temperatures and thresholds fitted on dev records with the pipeline that ships; what is tried stands in the configuration.
 
     In order: a temperature a head; the thresholds of mentions and of merging, together, by the F1 of incidents by happening; of those one
-    threshold an incident type; one a role; and the least probability that a text reports anything.
+    threshold an incident type; one a role; the least probability that a text reports anything; and the one from which an actor named
+    elsewhere is a participant of its own.
     """
+    settings = run.config.calibration
     fits = temperatures(run, records)
     fitted: dict[str, Any] = {name: fit.temperature for name, fit in fits.items()}
-    calibration = replace(Calibration.plain(run.labels, LEAST), **fitted)
+    plain = replace(Calibration.plain(run.labels, LEAST), apart_threshold=settings.tried.apart[0], side_by_side=settings.side_by_side)
+    calibration = replace(plain, **fitted)
     gold = [record.incidents for record in records]
     calibration = fit_merging(run, records, calibration)
     found = [_asked(incidents, record) for incidents, record in zip(_read(run, records, calibration), records, strict=True)]
-    triggers = thresholds(run.labels.incident_types, _hits(gold, found, _incident_items, _same_incident))
+    triggers = thresholds(run.labels.incident_types, _hits(gold, found, _incident_items, _same_incident), settings.shrink)
     kept = [[i for i in incidents if (i.score or 0) >= triggers[i.type]] for incidents in found]
-    roles = thresholds(run.labels.roles, _hits(gold, kept, _participant_items, _same_participant))
+    roles = thresholds(run.labels.roles, _hits(gold, kept, _participant_items, _same_participant), settings.shrink)
     result = replace(calibration, trigger_thresholds=triggers, role_thresholds=roles)
     result = replace(result, reports=fit_reports(run, records, result))
+    result = replace(result, apart_threshold=fit_apart(run, records, result))
     log.info("calibration: %s; %s", result.to_dict(), fits)
     return result, fits
 
@@ -78,7 +77,8 @@ def _read(run: Run, records: Sequence[Record], calibration: Calibration) -> list
 
 def fit_merging(run: Run, records: Sequence[Record], calibration: Calibration) -> Calibration:
     """The calibration with the three thresholds of mentions and merging that give the best F1 of incidents, one threshold for all types."""
-    model = run.reader(replace(calibration, mention_threshold=min(MENTIONS)))
+    tried = run.config.calibration.tried
+    model = run.reader(replace(calibration, mention_threshold=min(tried.mentions)))
     texts = [record.text for record in records]
     none = np.zeros(len(run.labels.incident_types), np.float32)
     parts = [Part(place, windows, none) for place, windows in enumerate(cut_texts(texts, model))]
@@ -87,9 +87,10 @@ def fit_merging(run: Run, records: Sequence[Record], calibration: Calibration) -
         part.states.clear()
     mentions = [part.mentions for part in parts]
     same = likenesses(mentions, model)
-    names, thresholds_tried = list(run.labels.incident_types), [(a, b) for a in MERGING for b in OF_A_TYPE if b < a or b == 1]
+    names = list(run.labels.incident_types)
+    thresholds_tried = [(a, b) for a in tried.merging for b in (1.0, *tried.same_type) if b < a or b == 1]
     best, chosen = -1.0, calibration
-    for least in MENTIONS:
+    for least in tried.mentions:
         kept = [_kept(members, known, least) for members, known in zip(mentions, same, strict=True)]
         for threshold, of_a_type in thresholds_tried:
             found = [[_bare(one, names) for one in happenings(*some, threshold, of_a_type)] for some in kept]
@@ -122,18 +123,37 @@ def _bare(one: Happening, names: Sequence[str]) -> Incident:
 
 
 def fit_reports(run: Run, records: Sequence[Record], calibration: Calibration) -> float:
-    """The largest of REPORTS that costs no more than COST of the F1 of incidents: it keeps passages that report nothing free."""
+    """The largest probability tried that costs no more than allowed of the F1 of incidents: it keeps passages that report nothing free."""
+    settings = run.config.calibration
     texts = [record.text for record in records]
     readings = read_texts(texts, run.reader(calibration))
     figures = {}
-    for least in REPORTS:
+    for least in (0.0, *settings.tried.reports):
         free = [() if max((r.types[i.type] for i in r.incidents), default=0.0) < least else r.incidents for r in readings]
         kept = [_asked(incidents, record) for incidents, record in zip(free, records, strict=True)]
         judged = _hits([record.incidents for record in records], kept, _incident_items, _same_incident)
-        hits = sum(right for _, items in judged.values() for _, right in items)
-        counts = sum(count for count, _ in judged.values()) + sum(len(items) for _, items in judged.values())
-        figures[least] = 2 * hits / max(1, counts)
-    return max(least for least, f1 in figures.items() if f1 >= figures[0.0] - COST)
+        figures[least] = _f1(judged)
+    return max(least for least, f1 in figures.items() if f1 >= figures[0.0] - settings.reports_cost)
+
+
+def fit_apart(run: Run, records: Sequence[Record], calibration: Calibration) -> float:
+    """The probability tried from which an actor named elsewhere is a participant of its own: the one with the best F1 of participants."""
+    tried = run.config.calibration.tried.apart
+    if len(tried) == 1:
+        return tried[0]
+    figures = {}
+    for least in tried:
+        found = _read(run, records, replace(calibration, apart_threshold=least))
+        asked = [_asked(incidents, record) for incidents, record in zip(found, records, strict=True)]
+        figures[least] = _f1(_hits([record.incidents for record in records], asked, _participant_items, _same_participant))
+    return max(tried, key=figures.__getitem__)
+
+
+def _f1(judged: Mapping[str, Judged]) -> float:
+    """F1 over the items of all labels; 0 where there are none."""
+    hits = sum(right for _, items in judged.values() for _, right in items)
+    counts = sum(count for count, _ in judged.values()) + sum(len(items) for _, items in judged.values())
+    return 2 * hits / max(1, counts)
 
 
 def temperatures(run: Run, records: Sequence[Record]) -> dict[str, Fit]:
@@ -147,16 +167,16 @@ def temperatures(run: Run, records: Sequence[Record]) -> dict[str, Fit]:
     return {name: _fit(name, *(torch.cat(part) for part in zip(*pairs, strict=True))) for name, pairs in kinds.items()}
 
 
-def thresholds(labels: Iterable[str], found: dict[str, tuple[int, list[tuple[float, bool]]]]) -> dict[str, float]:
+def thresholds(labels: Iterable[str], found: Mapping[str, Judged], shrink: float) -> dict[str, float]:
     """For every label the least probability that gives the best F1; rare labels lean on the threshold of all labels together.
 
-    `found` maps a label to its number of gold items and to (probability, right or wrong) for each predicted item.
+    At `shrink` gold items a label's own threshold counts half.
     """
     every = _best(sum(n for n, _ in found.values()), [item for _, items in found.values() for item in items])
     result = {}
     for label in labels:
         gold, items = found.get(label, (0, []))
-        own = gold / (gold + SHRINK)
+        own = gold / (gold + shrink)
         result[label] = round(float(own * _best(gold, items) + (1 - own) * every), 4) if items else round(every, 4)
     return result
 
@@ -205,7 +225,7 @@ def _hits(
     found: Iterable[Iterable[Incident]],
     items: Callable[[Iterable[Incident]], list[Item]],
     same: Callable[[Item, Item], bool],
-) -> dict[str, tuple[int, list[tuple[float, bool]]]]:
+) -> dict[str, Judged]:
     """Match predicted to gold items, most probable first, and sort them by label."""
     counts: dict[str, int] = defaultdict(int)
     judged: dict[str, list[tuple[float, bool]]] = defaultdict(list)

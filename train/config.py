@@ -16,6 +16,7 @@ from waqia.errors import ConfigError
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
 
 
 class Part(BaseModel):
@@ -125,6 +126,35 @@ class Evaluation(Part):
         return self
 
 
+class Tried(Part):
+    """Probabilities that calibration tries on dev: the one with the best F1 is kept, so one alone is kept as it is.
+
+    `mentions`, `merging` and `same_type` are tried together; of `same_type` what lies below `merging`, and 1, which joins none, whatever
+    else is given. `reports` is the least probability that a text reports anything (0 is always tried), `apart` the one from which an actor
+    named elsewhere is a participant of its own.
+    """
+
+    mentions: Shares
+    merging: Shares
+    same_type: Shares
+    reports: Shares
+    apart: Shares
+
+
+class CalibrationSettings(Part):
+    """What `train.calibrate` goes by.
+
+    `reports_cost` is the F1 of incidents that keeping more passages free of them may cost; `shrink` the gold items at which a label's own
+    threshold counts as much as that of all labels together; `side_by_side` the code points at most between two participants of a role that
+    are named together.
+    """
+
+    tried: Tried
+    reports_cost: Share
+    shrink: Positive
+    side_by_side: Annotated[int, Field(ge=0)]
+
+
 class FinetuneConfig(Part):
     """A fine-tuning run, whole."""
 
@@ -140,6 +170,7 @@ class FinetuneConfig(Part):
     heads: HeadShape
     loss: LossWeights
     training: Training
+    calibration: CalibrationSettings
     evaluation: Evaluation
 
     @model_validator(mode="after")

@@ -30,6 +30,12 @@ def test_a_calibration_without_one_of_its_numbers_is_refused(labels):
         Calibration.from_dict(data)
 
 
+def test_a_calibration_of_before_gathering_had_settings_reads_as_it_did(labels):
+    data = Calibration.plain(labels).to_dict()
+    del data["apart_threshold"], data["side_by_side"]
+    assert (Calibration.from_dict(data).apart_threshold, Calibration.from_dict(data).side_by_side) == (0.5, 20)
+
+
 def test_asking_for_less_brings_the_thresholds_of_mentions_and_texts_down(labels):
     fitted = replace(Calibration.plain(labels, 0.4), reports=0.6)
     asked = fitted.at_least({"shelling": 0.1, "place": 0.05})

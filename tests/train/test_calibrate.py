@@ -10,6 +10,7 @@ import torch
 
 from train import calibrate
 from train.calibrate import Fit, best_f1, thresholds
+from train.config import CalibrationSettings, FinetuneConfig, Tried, load_config
 from waqia.model.calibration import Calibration
 from waqia.model.merge import Mention
 from waqia.model.windows import WordRange
@@ -18,11 +19,25 @@ from waqia.schema import Incident, Participant, Reading, Record, Span
 TEXT = "قصف ثم قصف ثم قصف"
 
 
-def test_what_is_tried_is_pinned():
-    assert (calibrate.LEAST, calibrate.COST, calibrate.SHRINK) == (0.05, 0.002, 40)
-    assert calibrate.MENTIONS == (0.2, 0.3, 0.4, 0.5, 0.6)
-    assert calibrate.MERGING == (0.3, 0.4, 0.5, 0.6, 0.7)
-    assert calibrate.REPORTS == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+TRIED = Tried(
+    mentions=(0.2, 0.3, 0.4, 0.5, 0.6),
+    merging=(0.3, 0.4, 0.5, 0.6, 0.7),
+    same_type=(1.0, 0.4, 0.3, 0.25, 0.2, 0.1),
+    reports=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    apart=(0.5,),
+)
+SETTINGS = CalibrationSettings(tried=TRIED, reports_cost=0.002, shrink=40, side_by_side=20)
+
+
+def a_run(labels, settings=SETTINGS, **more):
+    return SimpleNamespace(labels=labels, config=SimpleNamespace(calibration=settings), **more)
+
+
+def test_what_calibration_goes_by_is_pinned_and_the_same_in_every_shipped_configuration(root):
+    assert calibrate.LEAST == 0.05
+    found = [load_config(FinetuneConfig, p) for p in (root / "configs").rglob("*.yaml") if "\ncalibration:" in p.read_text("utf-8")]
+    assert len(found) == 9
+    assert all(config.calibration == SETTINGS for config in found)
 
 
 def test_a_temperature_brings_a_logit_of_2_that_is_right_three_times_of_four_to_three_quarters():
@@ -84,7 +99,7 @@ def test_rare_labels_lean_on_the_threshold_of_all_labels_together():
         "e": (5, []),
     }
     # All together, 65 gold: 2/66, 2/67, 2/68, 4/69, 4/70, 6/71: half-way from 0.5 to LEAST, 0.275.
-    assert thresholds(["a", "b", "c", "d", "e", "f"], found) == {
+    assert thresholds(["a", "b", "c", "d", "e", "f"], found, 40) == {
         "a": 0.5625,  # 40 gold items: half its own, half of all
         "b": 0.335,  # 10: a fifth its own
         "c": 0.275,
@@ -124,16 +139,17 @@ def test_thresholds_leave_out_types_that_nobody_asked_for_and_roles_see_what_the
     monkeypatch.setattr(calibrate, "fit_merging", lambda run, records, calibration: calibration)
     monkeypatch.setattr(calibrate, "_read", lambda *_: found)
     monkeypatch.setattr(calibrate, "fit_reports", lambda *_: 0.1)
-    result, told = calibrate.calibrate(SimpleNamespace(labels=labels), records)
+    result, told = calibrate.calibrate(a_run(labels), records)
     assert told == fits
     assert (result.type_temperature, result.trigger_temperature, result.reports) == (2.0, 1.0, 0.1)
+    assert (result.apart_threshold, result.side_by_side) == (0.5, 20)
     assert set(result.trigger_thresholds.values()) == {0.55}  # 0.8 right, 0.3 wrong
     assert set(result.role_thresholds.values()) == {0.475}  # 0.9 right, half-way to LEAST: the incident of 0.3 is not kept
 
 
-def reports(labels, monkeypatch, records, readings):
+def reports(labels, monkeypatch, records, readings, settings=SETTINGS):
     monkeypatch.setattr(calibrate, "read_texts", lambda texts, model: readings)
-    return calibrate.fit_reports(SimpleNamespace(labels=labels, reader=lambda _: None), records, Calibration.plain(labels))
+    return calibrate.fit_reports(a_run(labels, settings, reader=lambda _: None), records, Calibration.plain(labels))
 
 
 @pytest.mark.parametrize(("count", "least"), [(300, 0.8), (200, 0.4)])
@@ -142,6 +158,41 @@ def test_the_least_probability_of_a_report_is_the_largest_that_costs_next_to_not
     records = [Record(str(n), TEXT, (incident("shelling", 0),)) for n in range(count)]
     readings = [Reading((incident("shelling", 0, 0.9),), {"shelling": 0.4 if n == 0 else 0.9}) for n in range(count)]
     assert reports(labels, monkeypatch, records, readings) == least
+
+
+def test_what_a_report_may_cost_and_which_probabilities_are_tried_stand_in_the_configuration(labels, monkeypatch):
+    records = [Record(str(n), TEXT, (incident("shelling", 0),)) for n in range(200)]
+    readings = [Reading((incident("shelling", 0, 0.9),), {"shelling": 0.4 if n == 0 else 0.9}) for n in range(200)]
+    assert reports(labels, monkeypatch, records, readings, SETTINGS.model_copy(update={"reports_cost": 0.003})) == 0.8
+    fewer = SETTINGS.model_copy(update={"tried": TRIED.model_copy(update={"reports": (0.35, 0.45)})})
+    assert reports(labels, monkeypatch, records, readings, fewer) == 0.35
+    none = SETTINGS.model_copy(update={"tried": TRIED.model_copy(update={"reports": (0.95,)})})
+    assert reports(labels, monkeypatch, records, readings, none) == 0.0
+
+
+def apart(labels, monkeypatch, tried, read):
+    monkeypatch.setattr(calibrate, "_read", read)
+    settings = SETTINGS.model_copy(update={"tried": TRIED.model_copy(update={"apart": tried})})
+    gold = Record("a", TEXT, (incident("shelling", 0, participants=[place(0), place(7)]),))
+    unasked = Record("b", TEXT, (), annotated=("protest",))
+    return calibrate.fit_apart(a_run(labels, settings), [gold, unasked], Calibration.plain(labels))
+
+
+def test_an_actor_is_one_of_its_own_from_the_probability_tried_with_the_best_f1_of_participants(labels, monkeypatch):
+    asked = []
+
+    def read(run, records, calibration):
+        asked.append(calibration.apart_threshold)
+        at = {0.4: [0, 7, 14], 0.5: [0, 7], 0.6: [0], 0.7: [0, 7]}[asked[-1]]  # F1 4/5, 1, 2/3, 1
+        unasked = [place(3 * n) for n in range(5)] if asked[-1] == 0.5 else []
+        return [[incident("shelling", 0, 0.9, [place(n) for n in at])], [incident("arrest", 0, 0.9, unasked)]]
+
+    assert apart(labels, monkeypatch, (0.4, 0.6, 0.5, 0.7), read) == 0.5  # of equals the first
+    assert asked == [0.4, 0.6, 0.5, 0.7]
+
+
+def test_one_probability_alone_is_kept_without_reading(labels, monkeypatch):
+    assert apart(labels, monkeypatch, (0.65,), None) == 0.65
 
 
 def test_a_text_reports_by_the_likeliest_type_of_what_is_found_in_it(labels, monkeypatch):
@@ -167,7 +218,7 @@ def mention(start, score, types, count):
     return Mention(0, WordRange(0, 1), start, start + 3, "قصف", score, chances, np.zeros(1, np.float32))
 
 
-def merging(labels, monkeypatch, records, mentions, same):
+def merging(labels, monkeypatch, records, mentions, same, settings=SETTINGS):
     """The thresholds of mentions and of merging that fit what the encoder is said to find."""
 
     def say(parts, texts, model):
@@ -178,9 +229,8 @@ def merging(labels, monkeypatch, records, mentions, same):
     monkeypatch.setattr(calibrate, "cut_texts", lambda texts, model: [[] for _ in texts])
     monkeypatch.setattr(calibrate, "encode", say)
     monkeypatch.setattr(calibrate, "likenesses", lambda found, model: same)
-    run = SimpleNamespace(labels=labels, reader=asked.append)
-    result = calibrate.fit_merging(run, records, Calibration.plain(labels))
-    assert [one.mention_threshold for one in asked] == [0.2]
+    result = calibrate.fit_merging(a_run(labels, settings, reader=asked.append), records, Calibration.plain(labels))
+    assert [one.mention_threshold for one in asked] == [min(settings.tried.mentions)]
     return result.mention_threshold, result.merge_threshold, result.same_type_threshold
 
 
@@ -196,6 +246,9 @@ def test_merging_is_fitted_with_the_mentions_that_are_kept(labels, monkeypatch):
     ]
     same = {(0, 1): 1.0, (0, 2): 0.45, (1, 2): 1.0}
     assert merging(labels, monkeypatch, [Record("a", TEXT, gold)], [found], [same]) == (0.3, 0.5, 1.0)
+    one = TRIED.model_copy(update={"mentions": (0.35,), "merging": (0.65,), "same_type": (0.9,)})  # 0.9 lies above: none are joined
+    one = SETTINGS.model_copy(update={"tried": one})
+    assert merging(labels, monkeypatch, [Record("a", TEXT, gold)], [found], [same], one) == (0.35, 0.65, 1.0)
 
 
 def test_merging_is_fitted_without_the_types_that_nobody_asked_for(labels, monkeypatch):

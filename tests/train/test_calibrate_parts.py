@@ -10,6 +10,7 @@ import torch
 
 from train import calibrate
 from train.calibrate import Fit
+from train.config import CalibrationSettings, Tried
 from waqia.model.calibration import Calibration
 from waqia.model.merge import Mention
 from waqia.model.pipeline import Happening
@@ -17,6 +18,12 @@ from waqia.model.windows import WordRange
 from waqia.schema import Incident, Participant, Reading, Record, Span
 
 TEXT = "قصف ثم قصف ثم قصف"
+
+
+def a_run(labels):
+    tried = Tried(mentions=(0.2, 0.4), merging=(0.5,), same_type=(1.0,), reports=(0.5,), apart=(0.55, 0.35))
+    settings = CalibrationSettings(tried=tried, reports_cost=0.002, shrink=40, side_by_side=15)
+    return SimpleNamespace(labels=labels, config=SimpleNamespace(calibration=settings))
 
 
 def incident(type_, start, score=None, participants=(), mentions=()):
@@ -103,7 +110,7 @@ def test_thresholds_are_fitted_over_the_readings_of_the_records(monkeypatch):
 
 def test_every_step_of_a_calibration_sees_what_the_steps_before_it_fitted(labels, monkeypatch, caplog):
     steps = []
-    run, records = SimpleNamespace(labels=labels), [Record("a", TEXT, (incident("shelling", 0, None, [person(7, 10)]),))]
+    run, records = a_run(labels), [Record("a", TEXT, (incident("shelling", 0, None, [person(7, 10)]),))]
     fits = {"trigger_temperature": Fit(2.0, 1, (0.0, 0.0), (0.0, 0.0)), "merge_temperature": Fit(3.0, 1, (0.0, 0.0), (0.0, 0.0))}
     plain = Calibration.plain(labels, 0.05)
 
@@ -126,12 +133,18 @@ def test_every_step_of_a_calibration_sees_what_the_steps_before_it_fitted(labels
         steps.append(("reports", calibration))
         return 0.25
 
-    for name, step in (("temperatures", temperatures), ("fit_merging", merging), ("_read", read), ("fit_reports", reports)):
+    def apart(given, these, calibration):
+        assert (given, these) == (run, records)
+        steps.append(("apart", calibration))
+        return 0.35
+
+    named = {"temperatures": temperatures, "fit_merging": merging, "_read": read, "fit_reports": reports, "fit_apart": apart}
+    for name, step in named.items():
         monkeypatch.setattr(calibrate, name, step)
     with caplog.at_level("INFO", "train.calibrate"):
         result, told = calibrate.calibrate(run, records)
     assert told is fits
-    assert [name for name, _ in steps] == ["temperatures", "merging", "read", "reports"]
+    assert [name for name, _ in steps] == ["temperatures", "merging", "read", "reports", "apart"]
     assert steps[0][1] == (run, records)
     assert steps[1][1] == steps[2][1]
     assert (steps[1][1].trigger_temperature, steps[1][1].merge_temperature) == (2.0, 3.0)
@@ -139,6 +152,8 @@ def test_every_step_of_a_calibration_sees_what_the_steps_before_it_fitted(labels
     assert steps[3][1].trigger_thresholds["shelling"] == pytest.approx((0.8 + 0.05) / 2, abs=1e-4)
     assert steps[3][1].role_thresholds["target"] == pytest.approx((0.6 + 0.05) / 2, abs=1e-4)
     assert (steps[3][1].reports, result.reports) == (0.0, 0.25)
+    assert (steps[1][1].apart_threshold, steps[1][1].side_by_side) == (0.55, 15)
+    assert (steps[4][1].reports, steps[4][1].apart_threshold, result.apart_threshold) == (0.25, 0.55, 0.35)
     assert str(result.to_dict()) in caplog.text
     assert str(fits) in caplog.text
 
@@ -155,7 +170,7 @@ def test_a_role_is_fitted_over_the_incidents_that_the_threshold_of_their_type_le
     monkeypatch.setattr(calibrate, "fit_merging", lambda run, records, calibration: calibration)
     monkeypatch.setattr(calibrate, "_read", lambda *_: [found])
     monkeypatch.setattr(calibrate, "fit_reports", lambda *_: 0.0)
-    result, _ = calibrate.calibrate(SimpleNamespace(labels=labels), [Record("a", TEXT, gold)])
+    result, _ = calibrate.calibrate(a_run(labels), [Record("a", TEXT, gold)])
     assert result.trigger_thresholds["shelling"] == pytest.approx(0.4)
     assert result.role_thresholds["target"] == pytest.approx((0.5 + 0.05) / 2, abs=1e-4)
 

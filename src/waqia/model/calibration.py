@@ -26,6 +26,8 @@ class Calibration:
     trigger_thresholds: Mapping[str, float]  # of an incident, by its type
     role_thresholds: Mapping[str, float]  # of a participant, by its role
     same_type_threshold: float = 1.0  # the same as merge_threshold for happenings that have come out as one type; 1 joins none
+    apart_threshold: float = 0.5  # probability from which an actor named elsewhere is a participant of its own, see gather.told_once
+    side_by_side: int = 20  # code points at most between two participants of a role that are named together: «و», a comma, a title
 
     @classmethod
     def plain(cls, labels: LabelSet, threshold: float = 0.5) -> Calibration:

@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from waqia.model.calibration import Calibration
 from waqia.model.merge import stem
 from waqia.schema import Participant, Span
 
-SURE = 0.5  # probability from which an actor named elsewhere is one of its own
-SIDE_BY_SIDE = 20  # code points at most between two participants of a role that are named together: «و», a comma, a title
 
-
-def told_once(found: Iterable[Participant], actors: Collection[str]) -> list[Participant]:
+def told_once(found: Iterable[Participant], actors: Collection[str], calibration: Calibration) -> list[Participant]:
     """Participants of one incident without doubles, the most probable one of each role first.
 
-    What a role names side by side («مدني وطفل») are several participants. What a role among `actors` names elsewhere is mostly the same
-    again in other words («قوات النظام … الجيش»), so it becomes further mentions of those named with the most certainty; of other roles
-    (sources, places, counts) only what shares a word does. What is SURE by itself stays a participant unless it reads the same. Spans that
-    overlap are dropped.
+    What a role names side by side («مدني وطفل», see `side_by_side` of the calibration) are several participants. What a role among
+    `actors` names elsewhere is mostly the same again in other words («قوات النظام … الجيش»), so it becomes further mentions of those named
+    with the most certainty; of other roles (sources, places, counts) only what shares a word does. What is at least as probable as
+    `apart_threshold` stays a participant unless it reads the same. Spans that overlap are dropped.
     """
     by_role: dict[str, list[Participant]] = {}
     for one in found:
         by_role.setdefault(one.role, []).append(one)
-    return [one for role, mine in by_role.items() for one in _role_once(mine, role in actors)]
+    return [one for role, mine in by_role.items() for one in _role_once(mine, role in actors, calibration)]
 
 
-def _role_once(found: Sequence[Participant], actor: bool) -> list[Participant]:
-    first, *others = sorted((sorted(group, key=_certain) for group in _side_by_side(found)), key=lambda group: _certain(group[0]))
+def _role_once(found: Sequence[Participant], actor: bool, calibration: Calibration) -> list[Participant]:
+    groups = _side_by_side(found, calibration.side_by_side)
+    first, *others = sorted((sorted(group, key=_certain) for group in groups), key=lambda group: _certain(group[0]))
     kept: list[Participant] = []
     for one in first:
         same = next((place for place, other in enumerate(kept) if other.text == one.text), None)
@@ -37,7 +36,7 @@ def _role_once(found: Sequence[Participant], actor: bool) -> list[Participant]:
             kept.append(one)
     for one in (one for group in others for one in group):
         again = _most_like(one, kept)
-        doubtful = (one.score or 0.0) < SURE
+        doubtful = (one.score or 0.0) < calibration.apart_threshold
         if (doubtful and (actor or _share_a_word(one, kept[again]))) or _reads_the_same(one, kept[again]):
             _tell_again(kept, again, one)
         elif not _taken(one, kept):
@@ -45,11 +44,11 @@ def _role_once(found: Sequence[Participant], actor: bool) -> list[Participant]:
     return kept
 
 
-def _side_by_side(found: Sequence[Participant]) -> list[list[Participant]]:
+def _side_by_side(found: Sequence[Participant], farthest: int) -> list[list[Participant]]:
     """The participants of a role in groups that are named together."""
     groups: list[list[Participant]] = []
     for one in sorted(found, key=lambda p: (p.start, p.end)):
-        if groups and one.start - max(other.end for other in groups[-1]) <= SIDE_BY_SIDE:
+        if groups and one.start - max(other.end for other in groups[-1]) <= farthest:
             groups[-1].append(one)
         else:
             groups.append([one])

@@ -305,7 +305,8 @@ def _incident(
     trigger, *others = (Span(mention.start, mention.end, mention.text) for mention in one.mentions)
     mentions = tuple(sorted(others, key=lambda span: span.start))
     order = {name: place for place, name in enumerate(labels.roles)}
-    participants = tuple(sorted(told_once(found, labels.actors), key=lambda p: (order[p.role], p.start)))
+    once = told_once(found, labels.actors, model.calibration)
+    participants = tuple(sorted(once, key=lambda p: (order[p.role], p.start)))
     return Incident(list(labels.incident_types)[one.type], status, trigger, participants, one.score, mentions)
 
 
