@@ -23,9 +23,10 @@ from waqia.arguments import Parser
 from waqia.bulk.clues import Tables
 from waqia.bulk.link import Linker
 from waqia.frame import packaged_labels
+from waqia.labels import LabelSet
 
 LETTERS = "ابتجحدرزسشصطعفقكلمنهوي"
-TYPES = ("air_strike", "shelling", "armed_attack", "arrest", "protest")
+TYPES = ("air_strike", "shelling", "armed_attack", "arrest", "protest")  # of the packaged label set: data, as the words are
 PER_DAY = 300  # incidents a day: a larger archive covers more days
 
 
@@ -79,18 +80,18 @@ def archive(size: int, tables: Tables, *, seed: int = 0) -> Iterator[tuple[dict[
         for _ in range(min(size - number, chance.choice((1, 1, 1, 2, 3)))):
             words = chance.choices(common, shares, k=30)
             text = f"وقع في {told[0]} " + " ".join(words[:15] + told[1 : chance.randint(3, 6)] + words[15:]) + "."
-            yield _row(f"r{number}", text, kind, day, told[0], place), event
+            yield _row(f"r{number}", text, kind, day, told[0], place, tables.labels), event
             number += 1
         event += 1
 
 
-def _row(name: str, text: str, kind: str, day: datetime.date, place: str, at: tuple[float, float]) -> dict[str, Any]:
+def _row(name: str, text: str, kind: str, day: datetime.date, place: str, at: tuple[float, float], labels: LabelSet) -> dict[str, Any]:
     span = {"start": 7, "end": 7 + len(place), "text": place}
     known = {"name": place, "name_ar": place, "latitude": at[0], "longitude": at[1], "kind": "village", "country": "SY", "admin": ""}
     facts = {"places": [{**known, "exact": True, "inferred": False, "span": span}]}
     trigger = {"start": 0, "end": 3, "text": text[:3]}
-    participants = [{"role": "place", "sector": None, **span}]
-    incident = {"type": kind, "status": "actual", "trigger": trigger, "facts": facts, "participants": participants}
+    participants = [{"role": labels.fact_roles["place"], "sector": None, **span}]
+    incident = {"type": kind, "status": labels.default_status, "trigger": trigger, "facts": facts, "participants": participants}
     return {"id": name, "date": day.isoformat(), "text": text, "incidents": [incident]}
 
 

@@ -40,7 +40,7 @@ def test_an_event_carries_its_texts_with_every_span_and_why_they_were_joined() -
     assert event["sides"] == "قوات النظام السوري ← أربعة مدنيين"
     told, silent = event["sources"]
     assert [TEXT[start:end] for start, end, name, _ in told["marks"] if name == "trigger"] == ["قصفت"]
-    assert [name for _, _, name, _ in told["marks"]] == ["trigger", "initiator", "target", "place"]
+    assert [name for _, _, name, _ in told["marks"]] == ["trigger", "role-1", "role-2", "role-4"]
     assert (silent["name"], silent["score"], silent["why"]) == (None, -1.5, "كلمات «قسطون» +2.0، اليوم نفسه +0.9")
 
 

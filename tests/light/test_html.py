@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 from waqia import Incident, Participant, Reading, Span
-from waqia.formats.html import page
+from waqia.formats.html import COLOURS, page, role_class
+from waqia.labels import Role
 
 TEXT = "هاجم <b>مسلحون</b> دورية & قتلوا شرطياً في تعز"
 
@@ -54,15 +56,34 @@ def test_every_incident_has_a_card_with_its_labels_in_arabic(labels):
 
 
 def test_a_word_of_two_incidents_names_both(labels):
-    assert re.search(r'<mark class="role-initiator" data-incidents="1 2" title="الفاعل 1، الفاعل 2">مسلحون</mark>', shown(labels))
+    assert re.search(r'<mark class="role-1" data-incidents="1 2" title="الفاعل 1، الفاعل 2">مسلحون</mark>', shown(labels))
 
 
 def test_words_under_spans_of_two_kinds_show_both(labels):
     text = "مقتل قائد الشرطة"
     inner, outer = Participant(10, 16, "الشرطة", "target", "COP"), Participant(5, 16, "قائد الشرطة", "initiator", "COP")
     html = page(text, Reading((Incident("armed_attack", "actual", Span(0, 4, "مقتل"), (inner, outer)),)), labels, title="x")
-    assert '<mark class="role-initiator open-end" data-incidents="1" title="الفاعل 1">قائد </mark>' in html
-    assert '<mark class="role-target also-role-initiator" data-incidents="1" title="المستهدَف 1، الفاعل 1">الشرطة</mark>' in html
+    assert '<mark class="role-1 open-end" data-incidents="1" title="الفاعل 1">قائد </mark>' in html
+    assert '<mark class="role-2 also-role-1" data-incidents="1" title="المستهدَف 1، الفاعل 1">الشرطة</mark>' in html
+
+
+def test_roles_have_the_colours_of_their_places_in_any_label_set_and_of_more_than_there_are_colours_they_come_again(labels):
+    other = replace(labels, roles={f"r {n}": Role(f"دور {n}", "", True) for n in range(9)}, actors=("r 0",), fact_roles={})
+    assert [role_class(role, other) for role in other.roles] == [*(f"role-{n}" for n in range(1, 9)), "role-1"]
+    assert [role_class(role, labels) for role in labels.roles] == [f"role-{n}" for n in range(1, 7)]
+
+
+def test_every_page_has_a_colour_for_each_role_and_none_of_its_name(labels, root):
+    palette = (root / "src/waqia/formats/palette.css").read_text("utf-8")
+    for n in range(1, COLOURS + 1):
+        assert palette.count(f"--role-{n}: #") == 2  # light, dark
+        assert f".role-{n} {{ --own: var(--role-{n}); }}" in palette
+        assert f".also-role-{n} {{ --also: var(--role-{n}); }}" in palette
+    assert f"role-{COLOURS + 1}" not in palette
+    assert f"const COLOURS = {COLOURS};" in (root / "src/waqia/serve/page.js").read_text("utf-8")
+    for path in (*(root / "src/waqia/formats").iterdir(), *(root / "src/waqia/serve").iterdir()):
+        if path.suffix in (".css", ".js", ".html"):
+            assert not re.search(r"[.\"'-](initiator|reporter|casualties)\b", path.read_text("utf-8")), path
 
 
 def test_what_no_page_can_hold_is_shown_as_replaced(labels):
@@ -97,7 +118,7 @@ def test_every_mention_is_marked_and_leads_to_the_card_and_back(labels):
     for text in ("هاجم", "الهجوم"):
         assert re.search(rf'<mark class="trigger" data-incidents="1" [^>]*>{text}</mark><a class="number" [^>]*href="#incident-1"', body)
     for text in ("مسلحون", "المهاجمون"):
-        assert re.search(rf'<a id="part-1-\d+-\d+"></a><mark class="role-initiator" data-incidents="1" [^>]*>{text}</mark>', body)
+        assert re.search(rf'<a id="part-1-\d+-\d+"></a><mark class="role-1" data-incidents="1" [^>]*>{text}</mark>', body)
     assert re.findall(r'<a class="back" [^>]*><mark [^>]*>(.*?)</mark>', cards) == ["هاجم", "الهجوم", "مسلحون", "المهاجمون"]
 
 

@@ -31,7 +31,7 @@ def test_an_event_opens_its_texts_with_their_spans_marked(browser, path):  # noq
     told = wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, ".source p"))[0]
     assert told.get_attribute("textContent") == TEXT
     marks = [(mark.get_attribute("class"), mark.text) for mark in told.find_elements(By.TAG_NAME, "mark")]
-    assert marks == [("trigger", "قصفت"), ("initiator", "قوات النظام"), ("place", "بلدة قسطون"), ("target", "أربعة مدنيين")]
+    assert marks == [("trigger", "قصفت"), ("role-1", "قوات النظام"), ("role-4", "بلدة قسطون"), ("role-2", "أربعة مدنيين")]
 
 
 def test_type_dot_and_words_filter_and_what_has_no_place_or_day_is_counted(browser, path):  # noqa: F811

@@ -27,11 +27,6 @@ from waqia.labels import LabelSet
 from waqia.records import read_records
 from waqia.schema import Record
 
-FIGURES = (
-    "types micro-F1", "types macro-F1", "incidents F1", "actors F1", "place F1", "time F1", "casualties F1", "reporter F1",
-    "sectors accuracy", "incident-free kept",
-)  # fmt: skip
-
 
 class Plan(Part):
     """Which runs to make and to compare."""
@@ -56,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         name: [scored(variant(base, name, changes, seed), gold, labels) for seed in plan.seeds] for name, changes in plan.variants.items()
     }
     first = next(iter(found.values()))
-    rows = {name: to_dict(compare(first, seeds), intervals(seeds, labels)) for name, seeds in found.items()}
+    rows = {name: to_dict(compare(first, seeds), intervals(seeds, labels), labels) for name, seeds in found.items()}
     if args.out:
         args.out.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print("\n".join(table(rows)))
@@ -82,25 +77,31 @@ def intervals(seeds: Sequence[Scores], labels: LabelSet) -> dict[str, Interval |
     return bootstrap(pool(seeds), seeds[0].documents, lambda tally: headline(tally, labels))
 
 
-def to_dict(comparison: Mapping[str, Comparison], bounds: Mapping[str, Interval | None]) -> dict[str, Any]:
+def shown(labels: LabelSet) -> list[str]:
+    """The figures of the table: those of the actor roles together, of every other role its own."""
+    roles = [f"{role} F1" for role in labels.roles if role not in labels.actors]
+    return ["types micro-F1", "types macro-F1", "incidents F1", "actors F1", *roles, "sectors accuracy", "incident-free kept"]
+
+
+def to_dict(comparison: Mapping[str, Comparison], bounds: Mapping[str, Interval | None], labels: LabelSet) -> dict[str, Any]:
     """A variant's figures as plain data."""
     return {
         name: {
             "mean": c.b.mean, "deviation": c.b.deviation, "interval": bounds[name],
             "effect": c.test and c.test.effect, "p": c.test and c.test.p, "decided": bool(c.test and c.test.decided),
         }
-        for name, c in comparison.items()
-        if name in FIGURES
+        for name in shown(labels)
+        if (c := comparison.get(name)) is not None
     }  # fmt: skip
 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A line a figure, a column a variant: the mean over seeds, and a star where the data can tell it from the first."""
-    shown = [figure for figure in FIGURES if figure in next(iter(rows.values()))]
-    cells = {name: [_cell(figures[figure]) for figure in shown] for name, figures in rows.items()}
+    names = list(next(iter(rows.values())))
+    cells = {name: [_cell(figures[figure]) for figure in names] for name, figures in rows.items()}
     wide = {name: 2 + max(len(name), *map(len, column)) for name, column in cells.items()}
     lines = [f"{'':<20}" + "".join(f"{name:>{wide[name]}}" for name in rows)]
-    lines += [f"{figure:<20}" + "".join(f"{cells[name][n]:>{wide[name]}}" for name in rows) for n, figure in enumerate(shown)]
+    lines += [f"{figure:<20}" + "".join(f"{cells[name][n]:>{wide[name]}}" for name in rows) for n, figure in enumerate(names)]
     return [*lines, "", "* the data can tell it from the first"]
 
 

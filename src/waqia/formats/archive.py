@@ -18,6 +18,7 @@ from typing import Any
 from waqia.arabic import encodable
 from waqia.document.gazetteer import Gazetteer
 from waqia.errors import RecordError
+from waqia.formats.html import role_class
 from waqia.labels import LabelSet
 
 ATTRIBUTION = "حدود الدول: Natural Earth (ملكية عامة) · Place data: Waqia and, where used, GeoNames (CC BY 4.0)"
@@ -54,7 +55,7 @@ def page(events: Iterable[Mapping[str, Any]], labels: LabelSet, *, title: str = 
     ordered = sorted(events, key=lambda event: (event["start"] or "", event["id"]), reverse=True)
     data = {
         "events": [_event(number, event, labels) for number, event in enumerate(ordered, 1)],
-        "legend": [["trigger", "الواقعة"], *([_class(role), entry.ar] for role, entry in labels.roles.items())],
+        "legend": [["trigger", "الواقعة"], *([role_class(role, labels), entry.ar] for role, entry in labels.roles.items())],
         "countries": _countries(),
     }
     style = folder.joinpath("palette.css").read_text("utf-8") + folder.joinpath("archive.css").read_text("utf-8")
@@ -128,7 +129,8 @@ def _marks(incident: Mapping[str, Any], labels: LabelSet) -> list[list[Any]]:
         if p["role"] not in labels.roles:
             raise RecordError(f"role {p['role']!r} is not in the label set {labels.name}; give its label set")
         sector = f" ({labels.sectors[p['sector']].ar})" if p["sector"] in labels.sectors else ""
-        marks += [[m["start"], m["end"], _class(p["role"]), labels.roles[p["role"]].ar + sector] for m in (p, *(p.get("mentions") or ()))]
+        shown = role_class(p["role"], labels), labels.roles[p["role"]].ar + sector
+        marks += [[m["start"], m["end"], *shown] for m in (p, *(p.get("mentions") or ()))]
     return marks
 
 
@@ -139,11 +141,6 @@ def _why(clues: Mapping[str, float]) -> str:
 def _countries() -> list[list[Any]]:
     entries = {e for found in Gazetteer.packaged().index.values() for e in found if e.kind == "country"}
     return sorted([e.name_ar, e.latitude, e.longitude] for e in entries)
-
-
-def _class(role: str) -> str:
-    """The CSS class of a role; «time» is taken by the timeline."""
-    return "time-said" if role == "time" else "".join(c if c.isalnum() else "-" for c in role)
 
 
 def _hash(code: str) -> str:

@@ -17,6 +17,7 @@ from waqia.labels import LabelSet
 from waqia.schema import Incident, Participant, Reading, Span
 
 TRIGGER = "الواقعة"
+COLOURS = 8  # of roles, in palette.css
 
 
 def page(text: str, reading: Reading, labels: LabelSet, *, title: str) -> str:
@@ -28,7 +29,7 @@ def page(text: str, reading: Reading, labels: LabelSet, *, title: str) -> str:
         title=_escape(title or "واقعة"),
         palette=folder.joinpath("palette.css").read_text("utf-8"),
         hover="\n".join(_hover(number) for number in range(1, len(cards) + 1)),
-        legend="".join(f'<span class="{_class(role)}">{_escape(labels.roles[role].ar)}</span>' for role in labels.roles),
+        legend="".join(f'<span class="{role_class(role, labels)}">{_escape(labels.roles[role].ar)}</span>' for role in labels.roles),
         text="".join(_marked(text, _marks(reading, labels))),
         cards="".join(_notes(reading)) + "".join(cards),
         count=len(reading.incidents),
@@ -107,7 +108,7 @@ def _marks(reading: Reading, labels: LabelSet) -> list[_Mark]:
         marks += [_Mark(m, number, "trigger", tip, _anchor(number, m, incident)) for m in incident.all_mentions]
         for p in incident.participants:
             tip = f"{labels.roles[p.role].ar} {number}"
-            marks += [_Mark(m, number, _class(p.role), tip, _place(number, m)) for m in (p, *p.mentions)]
+            marks += [_Mark(m, number, role_class(p.role, labels), tip, _place(number, m)) for m in (p, *p.mentions)]
     return marks
 
 
@@ -194,8 +195,8 @@ def _row(number: int, p: Participant, labels: LabelSet) -> str:
     code = "" if p.sector is None else f'{_escape(labels.sectors[p.sector].ar)} <code dir="ltr">{_escape(p.sector)}</code>'
     sector = f' <span class="sector">{code}</span>' if code else ""
     tip = "" if p.score is None else f' title="الثقة {_percent(p.score)}"'
-    named = _link(_place(number, p), p.text, _class(p.role), tip)
-    others = "، ".join(_link(_place(number, m), m.text, _class(p.role), "") for m in sorted(p.mentions, key=lambda m: m.start))
+    named = _link(_place(number, p), p.text, role_class(p.role, labels), tip)
+    others = "، ".join(_link(_place(number, m), m.text, role_class(p.role, labels), "") for m in sorted(p.mentions, key=lambda m: m.start))
     also = f' <span class="again">وأيضاً {others}</span>' if others else ""
     return f"<dd>{named}{sector}{also}</dd>"
 
@@ -213,8 +214,9 @@ def _percent(score: float) -> str:
     return f"{score:.0%}"
 
 
-def _class(name: str) -> str:
-    return "role-" + "".join(c if c.isalnum() else "-" for c in name)
+def role_class(role: str, labels: LabelSet) -> str:
+    """The CSS class that gives a role its colour, by its place in the label set; in one of more roles than colours they come again."""
+    return f"role-{list(labels.roles).index(role) % COLOURS + 1}"
 
 
 def _escape(text: str) -> str:

@@ -18,7 +18,7 @@ const SAY = {
     missing: "missing", detained: "detained", displaced: "displaced", killed_or_injured: "killed or injured", where: "at", places: "Places",
     rough: "A hollow circle: the place is approximate, or inferred from the text.", map: "Map of the places", kilometres: "km" },
 };
-const ROLES = ["initiator", "target", "reporter", "place", "time", "casualties"]; // that have a colour
+const COLOURS = 8; // of roles, in palette.css
 const $ = (id) => document.getElementById(id);
 let language = "ar";
 let labels = null;
@@ -37,7 +37,7 @@ function named(section, name) {
   const label = labels && labels[section] ? labels[section][name] : null;
   return language === "ar" && label ? label.ar : english(name);
 }
-const colour = (role) => (ROLES.includes(role) ? role : "");
+const colour = (role) => `role-${(Object.keys(labels.roles).indexOf(role) % COLOURS) + 1}`; // by its place in the label set
 
 function tell(message, wrong = false) {
   $("status").textContent = message;
@@ -63,8 +63,8 @@ function marksOf(reading) {
     for (const span of incident.mentions || []) marks.push({ ...span, number, name: "trigger", again: true, tip: `${say("trigger")} ${number}: ${type}` });
     for (const p of incident.participants) {
       const tip = `${named("roles", p.role)} ${number}`;
-      marks.push({ ...p, number, name: p.role, tip });
-      for (const span of p.mentions || []) marks.push({ ...span, number, name: p.role, again: true, tip });
+      marks.push({ ...p, number, name: colour(p.role), tip });
+      for (const span of p.mentions || []) marks.push({ ...span, number, name: colour(p.role), again: true, tip });
     }
   });
   return marks;
@@ -92,10 +92,10 @@ function showText(text, reading) {
 
 function marked(piece, over) {
   const names = [...new Set(over.map((mark) => mark.name))];
-  const classes = [names[0] === "trigger" ? "trigger" : colour(names[0])];
-  if (names[1] && colour(names[1])) classes.push(`also-${names[1]}`);
+  const classes = [names[0]];
+  if (names[1]) classes.push(`also-${names[1]}`);
   if (over[0].again) classes.push("mention");
-  const node = make("mark", classes.join(" ").trim(), piece, { title: over.map((mark) => mark.tip).join("، ") });
+  const node = make("mark", classes.join(" "), piece, { title: over.map((mark) => mark.tip).join("، ") });
   node.dataset.incidents = [...new Set(over.map((mark) => mark.number))].join(" ");
   return node;
 }
@@ -252,8 +252,8 @@ function participants(incident) {
 function show() {
   const { text, reading } = shown;
   showText(text, reading);
-  const used = ["trigger", ...(labels ? Object.keys(labels.roles) : ROLES)];
-  $("legend").replaceChildren(...used.map((name) => make("span", name === "trigger" ? name : colour(name), name === "trigger" ? say("trigger") : named("roles", name))));
+  const legend = Object.keys(labels.roles).map((role) => make("span", colour(role), named("roles", role)));
+  $("legend").replaceChildren(make("span", "trigger", say("trigger")), ...legend);
   const cards = reading.incidents.map((incident, place) => card(incident, place + 1));
   if (!cards.length) cards.push(make("p", "note", say("none")));
   if (reading.truncated) cards.unshift(make("p", "note", say("cut")));
@@ -306,7 +306,7 @@ function csv(reading) {
   const rows = reading.incidents.flatMap((incident, place) => {
     const own = [place + 1, incident.type, incident.status, incident.score, incident.date, incident.killed, incident.injured];
     const row = (role, sector, span) => {
-      const at = role === "place" ? placesOf(incident).find((one) => one.span.start === span.start && one.span.end === span.end) : null;
+      const at = role === labels.fact_roles.place ? placesOf(incident).find((one) => one.span.start === span.start && one.span.end === span.end) : null;
       return [...own, role, sector, span.start, span.end, span.text, at ? at.latitude : null, at ? at.longitude : null];
     };
     return [row("trigger", null, incident.trigger), ...incident.participants.map((p) => row(p.role, p.sector, p))];

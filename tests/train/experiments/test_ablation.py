@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from train.config import FinetuneConfig, load_config
-from train.experiments.ablation import main, variant
+from train.experiments.ablation import main, shown, variant
 from waqia.errors import ConfigError
+from waqia.labels import LabelSet
 
 
 @pytest.fixture
@@ -50,9 +51,16 @@ def test_variants_are_set_beside_the_first(root, tmp_path, monkeypatch, capsys):
     table = json.loads((tmp_path / "table.json").read_text("utf-8"))
     whole = {"mean": 1.0, "deviation": 0.0, "interval": [1.0, 1.0], "effect": 0.0, "p": 1.0, "decided": False}
     assert table["whole"]["incidents F1"] == whole
+    roles = ["reporter F1", "place F1", "time F1", "casualties F1"]
+    assert list(table["whole"])[3:8] == ["actors F1", *roles]
     assert table["silent"]["incidents F1"]["mean"] == 0
     assert table["silent"]["incidents F1"]["p"] < 0.01
     assert "0.000 ±0.000 [0.000, 0.000]*" in capsys.readouterr().out
+
+
+def test_the_table_has_the_roles_of_its_label_set(root):
+    named = ("types micro-F1", "types macro-F1", "incidents F1", "actors F1", "sectors accuracy", "incident-free kept")
+    assert tuple(shown(LabelSet.load(root / "configs/labels/plover-gsr.yaml"))) == named  # two actors, no other role
 
 
 def test_a_plan_with_a_key_too_many_names_it(tmp_path):
