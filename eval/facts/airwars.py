@@ -18,7 +18,7 @@ from eval.score.counts import Counts
 from waqia.document.actors import ActorTable
 from waqia.document.counts import Bound
 from waqia.document.counts import Counts as Casualties
-from waqia.document.facts import IncidentFacts, incident_facts, told_counts
+from waqia.document.facts import Claimed, IncidentFacts, incident_facts, told_counts
 from waqia.document.gazetteer import Gazetteer
 from waqia.document.sentences import casualties_in
 from waqia.document.totals import totals
@@ -103,7 +103,7 @@ def main_facts(row: Coded, reading: Reading, meant: Meant) -> IncidentFacts:
     main = main_incident(row, reading, meant)
     if main is None:
         return IncidentFacts()
-    claimed = _casualties(reading.incidents, meant) if main.type in meant.strikes else None
+    claimed = Claimed.of(_casualties(reading.incidents, meant)) if main.type in meant.strikes else None
     return incident_facts(row.text, main, row.date, claimed=claimed, roles=meant.roles)
 
 

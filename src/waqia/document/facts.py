@@ -6,8 +6,10 @@ Pure and offline; what a phrase does not tell stays empty. The date is the day o
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from waqia.document.actors import Actor, ActorTable, link_actors
@@ -57,6 +59,25 @@ class IncidentFacts:
         return {**date, **({"counts": counts} if counts else {}), **({"other_counts": others} if others else {})}
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Spans that are taken, so that the next step may ask of many others whether they overlap one."""
+
+    starts: Sequence[int]  # sorted
+    ends: Sequence[int]  # the furthest end of those up to each
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Claimed:
+        """The spans, in whatever order."""
+        ordered = sorted((span.start, span.end) for span in spans)
+        return cls([start for start, _ in ordered], list(accumulate((end for _, end in ordered), max)))
+
+    def overlap(self, span: Span) -> bool:
+        """Whether a span shares a character with one of them."""
+        before = bisect_left(self.starts, span.end)
+        return before > 0 and self.ends[before - 1] > span.start
+
+
 def told_counts(text: str, span: Span, source: str = "") -> Told:
     """What a casualties phrase of a text counts, read with the text around it."""
     return Told(span, _counts(text, span), source)
@@ -86,7 +107,7 @@ def add_facts(text: str, reading: Reading, date: datetime.date | None, *, tables
     """
     options = tables.facts if tables else Facts(places=False, actors=False)
     roles = tables.roles if tables else OF_THAT_NAME
-    claimed = [span for incident in reading.incidents for span in _spans(incident, roles.get("casualties"))]
+    claimed = Claimed.of(span for incident in reading.incidents for span in _spans(incident, roles.get("casualties")))
     harmful = tables.harmful if tables else frozenset[str]()
     incidents = tuple(
         _with_told(text, incident, date, options, claimed if incident.type in harmful else None, roles) for incident in reading.incidents
@@ -104,7 +125,7 @@ def incident_facts(
     incident: Incident,
     date: datetime.date | None,
     *,
-    claimed: Iterable[Span] | None = None,
+    claimed: Claimed | None = None,
     roles: Mapping[str, str] = OF_THAT_NAME,
 ) -> IncidentFacts:
     """What one incident's time and casualties participants tell, all their mentions read in the order of the text.
@@ -129,7 +150,7 @@ def _with_told(
     incident: Incident,
     date: datetime.date | None,
     options: Facts,
-    claimed: Iterable[Span] | None,
+    claimed: Claimed | None,
     roles: Mapping[str, str],
 ) -> Incident:
     told = incident_facts(text, incident, date, claimed=claimed, roles=roles)
@@ -194,14 +215,14 @@ def _sentence_day(text: str, incident: Incident, date: datetime.date | None) -> 
     return found[0] if len({when.start for when, _ in found}) == 1 else None
 
 
-def _sentence_counts(text: str, incident: Incident, claimed: Iterable[Span]) -> list[Told]:
+def _sentence_counts(text: str, incident: Incident, claimed: Claimed) -> list[Told]:
     """Numbers of killed that the sentences of an incident's mentions tell and no participant of the text.
 
     Injured read that way were wrong more often than right, so they are left out.
     """
     sentences = [bounds for bounds in _sentences(text, incident) if not sums_up(text[slice(*bounds)])]
     spans = [span for bounds in sentences for span in casualties_in(text, *bounds)]
-    free = [span for span in spans if all(span.end <= other.start or other.end <= span.start for other in claimed)]
+    free = [span for span in spans if not claimed.overlap(span)]
     found = [(span, _counts(text, span).killed) for span in free]
     return [Told(span, Counts(killed=killed), "sentence") for span, killed in found if killed is not None and not killed.word]
 

@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from waqia.arabic import DIACRITICS
 from waqia.document.folding import ARTICLE, bare, fold, uncliticised
 from waqia.document.gazetteer import Entry, Gazetteer
 from waqia.labels import OF_THAT_NAME
-from waqia.schema import Reading
+from waqia.schema import Participant, Reading
+
+_Spot = tuple[int, int, Participant]  # number of the incident, of the participant in it, and itself
 
 SURE = 0.6  # a best candidate below this share is called ambiguous
 SAME_KM = 25.0  # two candidates of one name as near as this are the same place
 FAR_KM = 170.0  # further from the name that encloses it, a homonym is another place
+AROUND = 128  # places before and after one that help to decide it: what bounds the cost of a long text
+STRETCH = 50_000  # characters of a text in which a phrase that a head word marks is such a help
 SHIFT_KM = 15.0  # «شمال حلب», «ريف منبج الجنوبي»: this far from the centre
 _ENCLOSED, _NEAR, _VOTES = (
     4.0,
@@ -127,20 +134,46 @@ def resolve_places(
     """Every place of a reading: (incident number, participant number) -> Place; what is not there could not be resolved.
 
     `role` is the one that tells places (`LabelSet.fact_roles`). Context are the reading's other places, nearest first, then what the text
-    calls a place by a head word.
+    calls a place by a head word; of a long text those that are near (AROUND, STRETCH).
     """
-    told = told_places(text)
     spots = [(n, k, p) for n, i in enumerate(reading.incidents) for k, p in enumerate(i.participants) if p.role == role]
-    names = {phrase: _names(phrase, gazetteer) for phrase in (*(spot[2].text for spot in spots), *(told if spots else ()))}
+    starts = range(0, len(text) if spots else 0, STRETCH)
+    told = [told_places(text[start : start + STRETCH]) for start in starts]
+    names = {phrase: _names(phrase, gazetteer) for phrase in (*(spot[2].text for spot in spots), *chain.from_iterable(told))}
     found = {}
-    for number, position, participant in spots:
-        near = sorted(spots, key=lambda spot: (spot[0] != number, abs(spot[2].start - participant.start)))
-        context = dict.fromkeys([*(spot[2].text for spot in near), *told])
+    for (number, position, participant), near in zip(spots, _nearest(spots), strict=True):
+        context = dict.fromkeys([*(spot[2].text for spot in near), *told[participant.start // STRETCH]])
         others = [names[phrase] for phrase in context if phrase != participant.text and names[phrase]]
         place = _resolved(names[participant.text], others, infer=infer)
         if place:
             found[number, position] = place
     return found
+
+
+def _nearest(spots: Sequence[_Spot]) -> Iterator[list[_Spot]]:
+    """For each place participant those around it, of its own incident first, then the nearest first; at most AROUND on either side."""
+    every = _Line.of(spots)
+    own = {number: _Line.of(list(some)) for number, some in groupby(spots, key=itemgetter(0))}
+    for spot in spots:
+        around = {other[:2]: other for line in (own[spot[0]], every) for other in line.around(spot)}
+        yield sorted(around.values(), key=lambda other: (other[0] != spot[0], abs(other[2].start - spot[2].start), *other[:2]))
+
+
+class _Line(NamedTuple):
+    """Place participants in the order of the text, and where each stands in it."""
+
+    spots: Sequence[_Spot]
+    at: Mapping[tuple[int, int], int]
+
+    @classmethod
+    def of(cls, spots: Sequence[_Spot]) -> _Line:
+        ordered = sorted(spots, key=lambda spot: spot[2].start)
+        return cls(ordered, {spot[:2]: at for at, spot in enumerate(ordered)})
+
+    def around(self, spot: _Spot) -> Sequence[_Spot]:
+        """At most AROUND before it and behind it, and itself."""
+        at = self.at[spot[:2]]
+        return self.spots[max(0, at - AROUND) : at + AROUND + 1]
 
 
 def told_places(text: str) -> list[str]:

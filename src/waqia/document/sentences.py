@@ -29,6 +29,7 @@ _LOST = re.compile(r"[وف]?(?:فقد\w{0,2}|فارق\w{0,2}|اود\w|بفقدا
 _CLAUSE_ENDS = frozenset(
     "جراء جرا اثر نتيجه عقب بعد خلال بحسب وفق حسب فيما بينما كما التي الذي الذين اللذين ان قال وقال بعدما حيث . : ; (".split()  # noqa: SIM905
 )
+FURTHEST = 2000  # characters to either end of a sentence: what bounds the cost of a text without full stops; none of 10,534 had 700
 _LONGEST = 12  # words of a casualties phrase after its first
 _VAGUE = ("عشرات", "عدد", "احد", "احدي")
 _NAMES = ("قناه", "صحيفه", "موقع", "وكاله", "جريده", "تلفزيون", "شبكه", "نيوز", "اخبار")  # «قناة اليوم» is no day
@@ -40,10 +41,14 @@ _TIME = ("weekday", "offset", "day", "part", "month", "mod", "number", "ordinal"
 
 
 def sentence_around(text: str, at: int) -> tuple[int, int]:
-    """The bounds of the sentence that holds a character: from the last full stop, question mark or line end to the next."""
-    start = max((found.end() for found in _END.finditer(text, 0, at)), default=0)
-    following = _END.search(text, at)
-    return start, following.start() if following else len(text)
+    """The bounds of the sentence that holds a character: from the last full stop, question mark or line end to the next.
+
+    None is looked for beyond FURTHEST characters.
+    """
+    first, last = max(0, at - FURTHEST), min(len(text), at + FURTHEST)
+    start = max((found.end() for found in _END.finditer(text, first, at)), default=first)
+    following = _END.search(text, at, last)
+    return start, following.start() if following else last
 
 
 def speaks(before: str) -> bool:
