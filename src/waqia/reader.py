@@ -7,7 +7,7 @@ import datetime
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
@@ -18,7 +18,7 @@ from typing import Any, Self
 import waqia
 from waqia.bulk.screen import Screen
 from waqia.document.facts import add_facts, parse_date
-from waqia.document.options import Facts, Tables
+from waqia.document.options import Facts, Tables, version_of
 from waqia.errors import ArtefactError, ConfigError
 from waqia.labels import LabelSet
 from waqia.model import artefact
@@ -109,12 +109,14 @@ class Reader:
         """All that readings depend on besides the text; outputs of readers with equal identities can be mixed."""
         asked = {} if self._at_least is None else {"at_least": json.dumps(self._at_least, sort_keys=True)}
         screened = {} if self._screen is None else {"screen": self._screen.identity}
+        hijri = {"hijri": version_of("hijridate")} if self.facts.dates else {}
         return {
             "artefact": self._digest,
             "model": self.model,
             "facts": self._tables.identity,
             "backend": f"{self._backend} {import_module(self._backend).__version__}",
             "waqia": waqia.__version__,
+            **hijri,
             **asked,
             **screened,
         }
@@ -197,16 +199,30 @@ class Reader:
             folder = str(self._hub)
         elif self._folder.parent == artefact.PACKAGED:
             folder = self._folder.name
-        return _reload, (folder, self._backend, self._threads, self._tables, self._at_least, self._screen, self._digest)
+        return _reload, (folder, self._backend, self._threads, self._tables, self._at_least, self._screen, self.identity)
 
 
 def _reload(
-    folder: str | Path, backend: str, threads: int | None, tables: Tables, at_least: AtLeast, screen: Screen | None, digest: str
+    folder: str | Path,
+    backend: str,
+    threads: int | None,
+    tables: Tables,
+    at_least: AtLeast,
+    screen: Screen | None,
+    identity: Mapping[str, str],
 ) -> Reader:
     loaded = artefact.load(folder)
-    if loaded.digest != digest:
+    if loaded.digest != identity["artefact"]:
         raise ArtefactError(f"{loaded.folder}: is another artefact than the one that was pickled; put the same on every machine")
-    return Reader(loaded, backend, threads, tables, at_least, screen)
+    reader = Reader(loaded, backend, threads, tables, at_least, screen)
+    if others := differences(identity, reader.identity):
+        raise ConfigError(f"{loaded.folder}: the pickled reader read with {'; '.join(others)}; install the same on every machine")
+    return reader
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """In what two identities of readers differ, for people to read."""
+    return [f"{key} {before.get(key)!r}, now {now.get(key)!r}" for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
 
 
 def _fits(screen: Screen, loaded: artefact.Artefact) -> None:

@@ -143,7 +143,7 @@ def test_the_output_of_another_input_is_not_touched(tmp_path, reader):
     assert (tmp_path / "out.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("key", ["artefact", "backend", "waqia"])
+@pytest.mark.parametrize("key", ["artefact", "backend", "waqia", "facts", "hijri", "screen", "at_least"])
 def test_another_artefact_backend_or_version_does_not_go_on_though_its_model_has_the_same_name(tmp_path, reader, key, monkeypatch):
     source, target = write(tmp_path / "in.jsonl", rows_of(2)), tmp_path / "out.jsonl"
     run(source, target, reader)

