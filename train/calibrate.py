@@ -259,7 +259,7 @@ def _logits(run: Run, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tenso
         targets = torch.zeros_like(role_logits)
         trigger, role, start, stop, _ = batch["spans"].unbind(1)
         targets[trigger, *ends(start, stop), role] = 1
-        # Only pairs within reach of a decision say anything of the temperature; the rest is a sea of certain noes.
+        # Only pairs within reach of a decision say anything of the temperature; the rest are certain noes.
         near = (role_logits > -6) | (targets > 0)
         pairs["role_temperature"] = (role_logits[near], targets[near])
     if len(batch["pairs"]):

@@ -77,7 +77,7 @@ class LossWeights(Part):
 
 
 class Training(Part):
-    """The optimiser's road; rates are peaks, `warmup` a share of all steps, `layer_decay` the factor from a layer to the one below.
+    """The optimiser; rates are peaks, `warmup` a share of all steps, `layer_decay` the factor from a layer to the one below.
 
     `hidden_words` is the share of words that a window shows as [MASK], drawn anew every time it is read; `paraphrases` the share of the
     records that are read once more with their verbs negated or in the future (eval.perturb.meaning), where their verbs are of those

@@ -1,4 +1,4 @@
-"""Does the label road lose anything? python -m train.selfcheck FILE… [--tokenizer TOKENIZER.json] [--labels LABELS]
+"""Do windows and decoding lose any label? python -m train.selfcheck FILE… [--tokenizer TOKENIZER.json] [--labels LABELS]
 
 Gold labels become targets as in training, the targets become the logits of a model that is always right, and these are decoded and scored
 as in evaluation. Whatever is then missing is lost to windows, word bounds or decoding: it is listed by cause, and exit 1 if unexplained.
@@ -37,7 +37,7 @@ SURE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Scores of the road, what could not be reached by cause, and how many lost items no cause explains."""
+    """Scores of the round trip, what could not be reached by cause, and how many lost items no cause explains."""
 
     scores: dict[str, float | None]
     reach: Reach

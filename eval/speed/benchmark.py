@@ -4,7 +4,7 @@ Every engine that users would pick, beside `waqia`, on the same passages of data
 one engine (so cold start and peak memory are its own), all engines in turn, the whole round repeated; shown are medians. Rates are of
 processor time, so other processes on the machine weigh little; latencies and cold starts are of the clock, so keep it quiet for those.
 
-- `pipeline` is transformers' default road (token classification); `torch`, `onnxruntime` and `openvino` are bare engines with the same
+- `pipeline` is transformers' default way (token classification); `torch`, `onnxruntime` and `openvino` are bare engines with the same
   token head, fed with `waqia`'s windows and token-budget batches; `waqia` does more: all heads, and incidents with their participants.
 - x pipeline: processor time of `pipeline batch 1` over that of the engine, paired by round.
 - limit: operations of the encoder's products a second, as a part of the best single product (tokens x width x intermediate) that this

@@ -55,7 +55,7 @@ def _need_openvino(bf16: bool) -> None:
 
 
 def _pipeline(folder: Path, threads: int, batch_size: int) -> Engine:
-    """The default road of transformers: `pipeline`, batches in the order of the texts."""
+    """The default way of transformers: `pipeline`, batches in the order of the texts."""
     import torch
     from transformers import pipeline
 

@@ -9,7 +9,7 @@ Real, unpadded tokens a second, medians of interleaved rounds in one run:
 - fine-tuning, model and batch of the configuration: batches in random order padded to the longest window allowed, fp32, against
   train.finetune's (windows grouped by length, padded to the longest of the batch, its precision and attention).
 
-Texts are data/train.jsonl. Shown too: what matrix multiplication of these shapes reaches on this machine, and each road's share of it in
+Texts are data/train.jsonl. Shown too: what matrix multiplication of these shapes reaches on this machine, and each way's share of it in
 its own precision (six operations a weight and real token, embeddings left out: padding and unneeded logits count for nothing).
 """
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pretrain", type=Path, default=Path("configs/waqia-mini/pretrain.yaml"), metavar="CONFIG")
     parser.add_argument("--finetune", type=Path, default=Path("configs/waqia-mini/quickstart.yaml"), metavar="CONFIG")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/waqia-mini/tokenizer.json"), help="(default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=60, help="about how long each road is run (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60, help="about how long each way is run (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="two steps of each: shows that it works, measures nothing")
     parser.add_argument("--out", type=Path, help="also write the figures as JSON here")
     args = parser.parse_args(argv)
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     limit = {"fp32": gemm_limit(torch.float32), "bf16": gemm_limit(torch.bfloat16)}
     result: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "gemm_gflops": limit}
     for name, (steps, weights, precision) in roads.items():
-        limits = [limit["fp32"], limit[precision]]  # the stock road computes in fp32
+        limits = [limit["fp32"], limit[precision]]  # the stock way computes in fp32
         result[name] = measured(steps, 0.0 if args.quick else args.seconds, [6e-9 * weights / one for one in limits])
     if args.out:
         args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def pretraining(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[dict[str, Step], int]:
-    """One step of the stock road and of ours, and the weights of a model's layers."""
+    """One step of the stock way and of ours, and the weights of a model's layers."""
     shape, texts = config.encoder, [json.loads(line)["text"] for line in TEXTS.read_text("utf-8").splitlines()]
     if not isinstance(shape, RandomEncoder):
         raise ConfigError(f"{config.name}: `encoder` must be a shape, so that both roads start alike; see configs/waqia-mini/pretrain.yaml")
@@ -119,7 +119,7 @@ def pretraining(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[dict[str,
 
 
 def finetuning(config: FinetuneConfig) -> tuple[dict[str, Step], int]:
-    """One step of the stock road and of ours, and the weights of the encoder's layers."""
+    """One step of the stock way and of ours, and the weights of the encoder's layers."""
     labels = LabelSet.load(config.label_set)
     records = list(read_records(TEXTS, labels))
     encoder, tokenizer = load_finetuned(config, [record.text for record in records])
@@ -184,7 +184,7 @@ def seconds(act: Callable[[], Any], times: int) -> float:
 
 
 def measured(steps: dict[str, Step], duration: float, shares: Sequence[float]) -> dict[str, dict[str, float]]:
-    """Tokens a second of each road, in turn round by round after one step to warm up; ratios to the first, shares of the limit."""
+    """Tokens a second of each way, in turn round by round after one step to warm up; ratios to the first, shares of the limit."""
     rates: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -216,9 +216,9 @@ def table(result: dict[str, Any]) -> list[str]:
     lines = [f"{result['threads']} threads, torch {result['torch']}; matrix products, GFLOP/s: {limits}"]
     for name in ("pretraining", "fine-tuning"):
         lines += ["", f"{name:<46} {'tokens/s':>9} {'least':>7} {'most':>7} {'times':>6} {'of limit':>9}"]
-        for road, r in result[name].items():
+        for way, r in result[name].items():
             numbers = f"{r['tokens_a_second']:>9.0f} {r['least']:>7.0f} {r['most']:>7.0f} {r['times']:>6.2f} {r['of_limit']:>9.0%}"
-            lines.append(f"{road:<46} {numbers}")
+            lines.append(f"{way:<46} {numbers}")
     return lines
 
 
