@@ -185,6 +185,18 @@ def test_brat_joins_triggers_as_events_since_its_page_draws_no_line_to_a_trigger
     assert all(end[5:] in events or f"{end[5:]}\t" in notes for pair in ends for end in pair)
 
 
+@pytest.mark.parametrize("name", ["سرمين/١", "%41", "a=20", "what? #1.txt", "..", "قَصف 2"])
+def test_brat_files_have_names_that_its_page_can_open_and_ids_come_back(name, labels):
+    ((file, (text, notes)),) = brat.write([parse_record({"id": name, "text": "سلام", "incidents": []}, labels, "here")], labels)[0].items()
+    assert not set(file) & set("%/?#.")
+    assert brat.read([(file, text, notes)], labels)[0][0].id == name
+
+
+def test_brat_files_named_as_before_are_read(labels):
+    (record,), _ = brat.read([("%D8%A5%D8%AF%D9%84%D8%A8%2F1%3D20", "سلام", "")], labels)
+    assert record.id == "إدلب/1=20"
+
+
 def test_brat_reads_mentions_joined_by_their_text_bounds_too(labels):
     notes = "T1\tshelling 0 3\tقصف\nT2\tshelling 4 9\tالقصف\nE1\tshelling:T1\nA1\tstatus E1 actual\nR1\tmention Arg1:T1 Arg2:T2\n"
     (record,), _ = brat.read([("a", "قصف القصف", notes)], labels)

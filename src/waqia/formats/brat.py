@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from waqia.errors import RecordError
 from waqia.formats.graph import FACTS, MENTION, Edge, Graph, Node, Remark, from_record, to_records
@@ -20,12 +20,13 @@ from waqia.labels import LabelSet
 from waqia.schema import Record
 
 _BREAKS = re.compile(r"[\r\n]+")
+_ESCAPES = re.compile("(?:=[0-9A-F]{2})+")
 
 
 def read(documents: Iterable[tuple[str, str, str]], labels: LabelSet, *, unit: str | None = None) -> tuple[list[Record], list[Remark]]:
     """Records of documents: (file name without ending, text, annotations) each."""
     remarks: list[Remark] = []
-    graphs = [(_graph(unquote(name), text, notes, labels, f"{name}.ann", remarks), f"{name}.ann") for name, text, notes in documents]
+    graphs = [(_graph(_unescaped(name), text, notes, labels, f"{name}.ann", remarks), f"{name}.ann") for name, text, notes in documents]
     records, said = to_records(graphs, labels, unit=unit)
     return records, remarks + said
 
@@ -43,7 +44,7 @@ def write(records: Sequence[Record], labels: LabelSet) -> tuple[dict[str, tuple[
         if graph.asked and not any(edge.label == MENTION for edge in graph.edges):
             remarks.append(Remark("that other mentions were looked for cannot be expressed, lost", said))
         remarks += [Remark("score cannot be expressed, lost", said) for node in graph.nodes if node.score is not None]
-        name = quote(said, safe=" ").replace(".", "%2E")
+        name = _file_name(said)
         if name in documents:
             raise RecordError(f"id {record.id!r}: brat names files by the id, and there is another {said} already; give it another id")
         documents[name] = record.text, "".join(f"{line}\n" for line in _lines(graph, labels))
@@ -64,6 +65,18 @@ def configuration(labels: LabelSet) -> dict[str, str]:
     shown = ["[labels]", *(f"{name} | {kind.ar}" for name, kind in labels.incident_types.items())]
     shown += [*(f"{name} | {role.ar}" for name, role in labels.roles.items()), "[drawing]", "[options]", "Text direction:rtl"]
     return {"annotation.conf": "\n".join(conf) + "\n", "visual.conf": "\n".join(shown) + "\n"}
+
+
+def _file_name(name: str) -> str:
+    """An id as brat can open it: its page takes "%" and "?" in a name for those of an address, so that "=2F" stands for a slash."""
+    return "".join(c if c.isalnum() or c in " -_" else "".join(f"={byte:02X}" for byte in c.encode()) for c in name)
+
+
+def _unescaped(name: str) -> str:
+    """The id of a file's name; of one that holds a "%", as it was written before, too."""
+    if "%" in name:
+        return unquote(name)
+    return _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("=", "")).decode("utf-8", "replace"), name)
 
 
 def _graph(name: str, text: str, notes: str, labels: LabelSet, where: str, remarks: list[Remark]) -> Graph:
