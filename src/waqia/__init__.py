@@ -54,5 +54,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """All that there is, what has not been asked for yet too."""
-    return sorted({*globals(), *__all__})
+    """All that there is to use, what has not been asked for yet too."""
+    return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING"})

@@ -28,7 +28,7 @@ def to_frame(
     and, for actors, one of their sectors (`initiator`, `initiator_sector`), parted by "; "; with several participants the n-th sector is
     the n-th span's. `latitude` and `longitude` are those of its most exact place, none where that is only inferred. `acled` holds all
     candidates parted by "; ". Texts without incidents have no row. `labels` default to the label set
-    in the package. ConfigError where the library is missing.
+    in the package. ConfigError where the library is missing, or where there is not one of `ids` for each reading.
     """
     if library not in LIBRARIES:
         raise ConfigError(f"library is {library!r}, expected one of {', '.join(LIBRARIES)}")
@@ -40,15 +40,21 @@ def to_frame(
             return polars.DataFrame(columns, strict=False)
         import pandas
     except ImportError as error:
-        raise ConfigError(f"{library} cannot be used ({error}); pip install 'waqia[frame]' or {library}") from error
+        install = "'waqia[frame]'" if library == "pandas" else library
+        raise ConfigError(f"{library} cannot be used ({error}); pip install {install}") from error
     frame = pandas.DataFrame(columns)
     return frame.astype(dict.fromkeys(("killed", "injured"), "Int64"))
 
 
 def table(readings: Iterable[Reading | Record], labels: LabelSet, *, ids: Sequence[Any] | None = None) -> dict[str, list[Any]]:
     """The columns of `to_frame` by name, as lists."""
+    if isinstance(readings, Reading | Record):
+        raise TypeError(f"a frame is made of many readings, found one {type(readings).__name__}; use to_frame([reading])")
     columns: dict[str, list[Any]] = {name: [] for name in _names(labels)}
-    for place, reading in enumerate(readings):
+    all_ = list(readings)
+    if ids is not None and len(ids) != len(all_):
+        raise ConfigError(f"found {len(ids)} ids for {len(all_)} readings, expected one for each")
+    for place, reading in enumerate(all_):
         name = reading.id if isinstance(reading, Record) else place if ids is None else ids[place]
         for number, incident in enumerate(reading.incidents):
             for key, value in _cells(name, number, incident, labels):

@@ -89,6 +89,9 @@ class Reader:
         loaded = artefact.load(artefact.DEFAULT if path is None else path, revision=revision)
         return cls(loaded, backend, threads, (facts or Facts()).open(loaded.labels), at_least, screen)
 
+    def __repr__(self) -> str:
+        return f"Reader(model={self.model!r}, labels={self.labels.name!r}, backend={self._backend!r})"
+
     @property
     def labels(self) -> LabelSet:
         """The label set that the readings use."""

@@ -9,6 +9,7 @@ import pytest
 
 from waqia import codes, to_frame
 from waqia.cli import main
+from waqia.errors import ConfigError
 from waqia.records import parse_record
 
 
@@ -82,6 +83,15 @@ def test_a_frame_has_a_row_an_incident(library, labels, row):
         "UAF",
     )
     assert (first["plover"], first["acled"]) == ("ASSAULT", "Violence against civilians/Attack")
+
+
+def test_a_frame_is_refused_where_one_reading_or_too_few_ids_are_given(labels, row):
+    record = parse_record(row, labels, "here")
+    with pytest.raises(TypeError, match=r"many readings, found one Record; use to_frame\(\[reading\]\)"):
+        to_frame(record, labels)
+    for ids in ([], ["a", "b"]):
+        with pytest.raises(ConfigError, match=f"found {len(ids)} ids for 1 readings"):
+            to_frame([record], labels, ids=ids)
 
 
 def test_incidents_are_written_as_a_table(records, tmp_path):

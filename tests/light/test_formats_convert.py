@@ -241,6 +241,21 @@ def test_spacy_gives_back_everything(record, labels):
     assert lost == []
 
 
+def test_spacy_entities_are_read_where_there_are_no_spans_and_what_is_left_out_is_counted(labels):
+    spacy = pytest.importorskip("spacy")
+    from waqia.formats import spacy_docbin
+
+    nlp = spacy.blank("ar")
+    entities, both = nlp("قصف على إدلب"), nlp("غارة على حلب")
+    entities.ents = [spacy.tokens.Span(entities, 0, 1, label="shelling")]
+    both.ents = [spacy.tokens.Span(both, 2, 3, label="place")]
+    both.spans["sc"] = [spacy.tokens.Span(both, 0, 1, label="air_strike")]
+    both.spans["draft"] = []
+    records, remarks = spacy_docbin.read(spacy.tokens.DocBin(docs=[entities, both]).to_bytes(), labels, "file")
+    assert [record.incidents[0].trigger.text for record in records] == ["قصف", "غارة"]
+    assert {remark.what for remark in remarks} == {"span group draft is not read, left out", "entity beside a span group, left out"}
+
+
 @pytest.mark.parametrize("form", ["records", "label-studio", "doccano", "brat", "prodigy", "conll"])
 def test_the_format_of_a_written_file_is_found(form, record, labels, tmp_path):
     path = tmp_path / ("out.conll" if form == "conll" else "out")

@@ -259,6 +259,7 @@ def test_plain_data_of_another_form_is_no_reading(data):
 
 def test_everything_that_waqia_has_is_listed():
     assert set(waqia.__all__) <= set(dir(waqia))
+    assert not {"Any", "TYPE_CHECKING"} & set(dir(waqia))
 
 
 @pytest.mark.parametrize("threads", [257, 100_000])

@@ -23,8 +23,10 @@ def read(data: bytes, labels: LabelSet, where: str) -> tuple[list[Record], list[
         docs = list(spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.blank("ar").vocab))
     except Exception as error:
         raise RecordError(f"{where}: is no DocBin ({type(error).__name__}); expected what DocBin.to_disk writes") from error
-    graphs = [(_graph(doc, labels, f"{where} doc {number}"), f"{where} doc {number}") for number, doc in enumerate(docs)]
-    return to_records(graphs, labels)
+    remarks: list[Remark] = []
+    graphs = [(_graph(doc, labels, f"{where} doc {number}", remarks), f"{where} doc {number}") for number, doc in enumerate(docs)]
+    records, said = to_records(graphs, labels)
+    return records, remarks + said
 
 
 def write(records: Sequence[Record], labels: LabelSet) -> tuple[bytes, list[Remark]]:
@@ -85,11 +87,19 @@ def _tokens(graph: Graph) -> Iterator[tuple[int, int, bool]]:
         skip = space
 
 
-def _graph(doc: Any, labels: LabelSet, where: str) -> Graph:
+def _spans(doc: Any, where: str, remarks: list[Remark]) -> list[Any]:
+    """Our span group, else the one that a span categoriser writes unless told otherwise ("sc"), else the entities."""
+    key = next((key for key in (GROUP, "sc") if key in doc.spans), None)
+    remarks += [Remark(f"span group {other} is not read, left out", where) for other in doc.spans if other != key]
+    remarks += [Remark("entity beside a span group, left out", where) for _ in doc.ents if key is not None]
+    return list(doc.ents if key is None else doc.spans[key])
+
+
+def _graph(doc: Any, labels: LabelSet, where: str, remarks: list[Remark]) -> Graph:
     known = doc.user_data.get("waqia") or {}
     facts, scores = known.get("facts", {}), known.get("scores", {})
     nodes = []
-    for number, span in enumerate(doc.spans.get(GROUP, doc.spans.get("sc", []))):
+    for number, span in enumerate(_spans(doc, where, remarks)):
         key = span.id_ or f"span {number}"
         label, value = split_label(span.label_, labels)
         nodes.append(Node(key, span.start_char, span.end_char, span.text, label, value, scores.get(key), facts.get(key, {})))
