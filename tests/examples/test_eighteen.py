@@ -113,4 +113,4 @@ def run(code, names, folder, monkeypatch):
 
 def test_what_is_not_run_is_no_command(root):
     left = [code for code in commands(root) if not re.match(r"waqia |python -m |waqia\.|reader\.|readings\[|\[waqia\.", code)]
-    assert left == ["acled", "plover", "waqia[files]", "waqia[spacy]"]
+    assert left == ["acled", "plover", "waqia[files]", "waqia[spacy]", "waqia[frame]"]
