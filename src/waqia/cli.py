@@ -7,7 +7,6 @@ import datetime
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
@@ -23,18 +22,13 @@ from waqia.document.counts import POLICIES
 from waqia.document.facts import parse_date
 from waqia.document.options import KINDS, Facts
 from waqia.errors import ConfigError, RecordError, WaqiaError
-from waqia.formats import html
+from waqia.formats import html, plain
 from waqia.labels import LabelSet
 from waqia.model.backends import BACKENDS
 from waqia.reader import Reader
 from waqia.records import dump_row
-from waqia.schema import Incident, Participant, Reading
+from waqia.schema import Reading
 from waqia.serve import command as serve
-
-BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
-# What a text, a file name or a message could steer a terminal with: control characters, and marks that turn the order of a line around.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-CONTEXT = 30  # characters shown on either side of a trigger
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,7 +86,7 @@ class _Log(logging.Handler):
 
 def _say(message: str) -> None:
     if sys.stderr is not None:
-        print(*(_flat(line) for line in message.split("\n")), sep="\n", file=sys.stderr)
+        print(*(plain.flat(line) for line in message.split("\n")), sep="\n", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,6 +122,8 @@ def _add_facts(command: argparse.ArgumentParser) -> None:
     command.add_argument("--gazetteer", default=Facts().gazetteer, metavar="TABLE", help=where)
     command.add_argument("--aliases", type=Path, metavar="TABLE", help="names of actors of yours, over those in the package")
     command.add_argument("--policy", choices=POLICIES, default=POLICIES[0], help="what «عشرات» counts as (default: %(default)s)")
+    guess = "an incident whose date the text does not tell gets the day of the text, marked as a guess"
+    command.add_argument("--text-day", action="store_true", help=guess)
     command.add_argument("--facts", default=",".join(KINDS), metavar="KINDS", help="facts to add, or none (default: %(default)s)")
 
 
@@ -135,7 +131,7 @@ def _facts(args: argparse.Namespace) -> Facts:
     asked = [] if args.facts == "none" else args.facts.split(",")
     if unknown := [kind for kind in asked if kind not in KINDS]:
         raise ConfigError(f"--facts holds {unknown[0]!r}, expected some of {', '.join(KINDS)}, with commas between them, or none")
-    return Facts(args.gazetteer, args.aliases, args.policy, **{kind: kind in asked for kind in KINDS})
+    return Facts(args.gazetteer, args.aliases, args.policy, text_day=args.text_day, **{kind: kind in asked for kind in KINDS})
 
 
 def _read(args: argparse.Namespace, reader: Reader) -> int:
@@ -199,37 +195,9 @@ def _shown(form: str, title: str, named: dict[str, Any], text: str, reading: Rea
         return batch.escape_controls(dump_row({**named, **reading.to_dict()})) + "\n"
     if form == "html":
         page = html.page(text, reading, labels, title=Path(title).name)
-        return "\n".join(map(_flat, page.split("\n"))) if sys.stdout.isatty() else page
+        return "\n".join(map(plain.flat, page.split("\n"))) if sys.stdout.isatty() else page
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    lines = "\n".join(_lines(title or "-", text, reading, labels))
-    return (lines if colour else lines.replace(BOLD, "").replace(DIM, "").replace(PLAIN, "")) + "\n"
-
-
-def _lines(path: str, text: str, reading: Reading, labels: LabelSet) -> Iterator[str]:
-    windows = f"{reading.windows} window{'s' if reading.windows != 1 else ''}"
-    error = f"; error: {_flat(reading.error)}" if reading.error else ""
-    yield f"{BOLD}{_flat(path)}{PLAIN}: {len(reading.incidents)} incidents in {windows}{error}"
-    for number, incident in enumerate(reading.incidents, 1):
-        yield from ("", *_incident(number, incident, text, labels))
-
-
-def _incident(number: int, incident: Incident, text: str, labels: LabelSet) -> Iterator[str]:
-    status = "" if incident.status == labels.default_status else f" [{incident.status} {labels.statuses[incident.status].ar}]"
-    score = "" if incident.score is None else f" {incident.score:.2f}"
-    yield f"{number}. {BOLD}{incident.type}{PLAIN} {labels.incident_types[incident.type].ar}{status}{score}"
-    trigger = incident.trigger
-    before, after = text[max(0, trigger.start - CONTEXT) : trigger.start], text[trigger.end : trigger.end + CONTEXT]
-    yield f"   {DIM}…{_flat(before)}{PLAIN}{BOLD}[{_flat(trigger.text)}]{PLAIN}{DIM}{_flat(after)}…{PLAIN}"
-    yield from (_participant(p, labels) for p in incident.participants)
-
-
-def _participant(p: Participant, labels: LabelSet) -> str:
-    sector = f" {p.sector}" if p.sector else ""
-    return f"   {p.role + sector:<15} {_flat(p.text)}  {DIM}({labels.roles[p.role].ar}, {p.start}:{p.end}){PLAIN}"
-
-
-def _flat(text: str) -> str:
-    return _CONTROL.sub(" ", text)
+    return plain.lines(title or "-", text, reading, labels, colour=colour)
 
 
 def _batch(args: argparse.Namespace, reader: Reader) -> int:

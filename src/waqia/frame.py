@@ -7,10 +7,10 @@ from typing import Any
 
 from waqia.errors import ConfigError
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Reading, Record
+from waqia.schema import TEXT_DAY, Incident, Reading, Record
 
 LIBRARIES = ("pandas", "polars")
-_COLUMNS = ("id", "incident", "type", "status", "score", "trigger", "start", "end", "date", "killed", "injured")
+_COLUMNS = ("id", "incident", "type", "status", "score", "trigger", "start", "end", "date", "date_from", "killed", "injured")
 
 
 def codes(incident: Incident, labels: LabelSet) -> dict[str, Any]:
@@ -26,9 +26,10 @@ def to_frame(
 
     `id` is a record's, that of `ids`, or the place in `readings`; `incident` counts within a text. Every role has a column of its spans
     and, for actors, one of their sectors (`initiator`, `initiator_sector`), parted by "; "; with several participants the n-th sector is
-    the n-th span's. `latitude` and `longitude` are those of its most exact place, none where that is only inferred. `acled` holds all
-    candidates parted by "; ". Texts without incidents have no row. `labels` default to the label set
-    in the package. ConfigError where the library is missing, or where there is not one of `ids` for each reading.
+    the n-th span's. `date_from` is "text" where the text tells the date, "text day" where it is a guess (`Facts.text_day`). `latitude` and
+    `longitude` are those of its most exact place, none where that is only inferred. `acled` holds all candidates parted by "; ". Texts
+    without incidents have no row. `labels` default to the label set in the package. ConfigError where the library is missing, or where
+    there is not one of `ids` for each reading.
     """
     if library not in LIBRARIES:
         raise ConfigError(f"library is {library!r}, expected one of {', '.join(LIBRARIES)}")
@@ -72,7 +73,8 @@ def _names(labels: LabelSet) -> Iterator[str]:
 def _cells(name: Any, number: int, incident: Incident, labels: LabelSet) -> Iterator[tuple[str, Any]]:
     yield from (("id", name), ("incident", number), ("type", incident.type), ("status", incident.status), ("score", incident.score))
     yield from (("trigger", incident.trigger.text), ("start", incident.trigger.start), ("end", incident.trigger.end))
-    yield from (("date", incident.date), ("killed", incident.killed), ("injured", incident.injured))
+    yield from (("date", incident.date), ("date_from", None if incident.date is None else TEXT_DAY if incident.date_guessed else "text"))
+    yield from (("killed", incident.killed), ("injured", incident.injured))
     for role, kind in labels.roles.items():
         found = [p for p in incident.participants if p.role == role]
         yield role, "; ".join(p.text for p in found) or None

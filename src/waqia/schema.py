@@ -8,6 +8,7 @@ from typing import Any
 
 from waqia.errors import RecordError
 
+TEXT_DAY = "text day"  # the source of a date that nothing tells: the day of the text, asked for as a guess
 Id = str | int | float  # of a record: any JSON scalar but null, kept as it is (7 and "7" are two ids)
 
 
@@ -59,7 +60,7 @@ class Incident:
 
     `trigger` is its most explicit mention, `mentions` all others (None: nobody asked for them). `date` is when it happened, "2015-07-30",
     coarser ("2015-07", "2015") or an interval ("2015-07-30/2015-08-02"); `killed` and `injured` are the totals that the text gives.
-    Each is None where the text does not tell or nobody asked.
+    Each is None where the text does not tell or nobody asked; a `date` may be a guess that was asked for (`date_guessed`).
     """
 
     type: str
@@ -72,6 +73,12 @@ class Incident:
     killed: int | None = None
     injured: int | None = None
     facts: Mapping[str, Any] | None = None  # what `document/facts` adds: intervals and bounds with the spans that tell them
+
+    @property
+    def date_guessed(self) -> bool:
+        """Whether `date` is the day of the text, taken since the text tells none (`Facts.text_day`)."""
+        said: Mapping[str, Any] = (self.facts or {}).get("date", {})
+        return said.get("source") == TEXT_DAY
 
     @property
     def all_mentions(self) -> tuple[Span, ...]:

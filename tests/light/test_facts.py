@@ -15,9 +15,10 @@ from waqia import Facts, Reader
 from waqia.cli import main
 from waqia.document.facts import add_facts
 from waqia.errors import ConfigError, RecordError
+from waqia.formats.graph import from_record
 from waqia.frame import packaged_labels
 from waqia.labels import LabelSet
-from waqia.schema import Incident, Participant, Reading, Span
+from waqia.schema import Incident, Participant, Reading, Record, Span
 
 TEXT = "قتل ثلاثة مدنيين وأصيب العشرات بقصف لقوات النظام على بلدة البارة بريف إدلب مساء أمس"
 PLACES = "name_ar\tname_en\tlatitude\tlongitude\tcountry\n"
@@ -204,3 +205,60 @@ def test_facts_are_read_off_the_roles_that_the_label_set_names() -> None:
     assert told.facts["places"] == plain.facts["places"]
     none = add_facts(TEXT, reading(*FULL), date(2020, 3, 5), tables=Facts().open(replace(LABELS, fact_roles={}))).incidents[0]
     assert "places" not in (none.facts or {})
+
+
+def guessed(facts: Facts, said: Incident | None = None, day: date | None = date(2020, 3, 5)) -> Incident:
+    """The first incident of a text whose participants tell no date."""
+    raw = "قصف على بلدة البارة"
+    read = reading(span("بلدة البارة", "place", raw=raw), raw=raw) if said is None else Reading((said,))
+    return add_facts(raw, read, day, tables=facts.open(LABELS)).incidents[0]
+
+
+def test_the_day_of_the_text_is_never_put_for_a_day_that_is_not_told():
+    incident = guessed(Facts())
+    assert (incident.date, incident.date_guessed, "date" in incident.facts) == (None, False, False)
+
+
+def test_asked_for_the_day_of_the_text_stands_as_a_guess_without_a_span():
+    incident = guessed(Facts(text_day=True))
+    assert (incident.date, incident.date_guessed) == ("2020-03-05", True)
+    days = {"start": "2020-03-05", "end": "2020-03-05", "grain": "day"}
+    assert incident.facts["date"] == {**days, "time_precision": 2, "anchored": "text date", "source": "text day"}
+    assert incident.to_dict()["facts"]["date"]["source"] == "text day"
+
+
+def test_a_told_date_is_no_guess_however_coarse():
+    incident = told(Facts(text_day=True))
+    assert (incident.date, incident.date_guessed, "source" in incident.facts["date"]) == ("2020-03-04", False, False)
+
+
+def test_nothing_is_guessed_where_the_day_of_the_text_is_unknown_or_nothing_happened():
+    bare = Incident("shelling", "unrealised", Span(0, 3, "قصف"))
+    assert guessed(Facts(text_day=True), day=None).date is None
+    assert guessed(Facts(text_day=True), bare).date is None
+    assert guessed(Facts(text_day=True), replace(bare, status="alleged")).date == "2020-03-05"
+    assert guessed(Facts(text_day=True), replace(bare, status="actual", date="2019")).date == "2019"
+
+
+def test_a_guessed_day_added_twice_is_the_same_and_survives_json():
+    tables = Facts(text_day=True).open(LABELS)
+    once = add_facts(TEXT, reading(), date(2020, 3, 5), tables=tables)
+    assert add_facts(TEXT, once, date(2020, 3, 5), tables=tables) == once
+    assert Reading.from_dict(json.loads(json.dumps(once.to_dict()))) == once
+
+
+def test_readers_with_and_without_guessed_days_are_not_the_same():
+    assert Facts().open(LABELS).identity.startswith("dates, ")
+    assert Facts(text_day=True).open(LABELS).identity.startswith("dates (else the text's day), ")
+
+
+def test_a_guessed_day_without_dates_is_refused():
+    with pytest.raises(ConfigError, match="text_day gives dates, and dates are switched off"):
+        Facts(text_day=True, dates=False)
+
+
+def test_a_guessed_day_is_no_label_for_annotation_tools():
+    incident = guessed(Facts(text_day=True))
+    trigger = from_record(Record("a", "قصف على بلدة البارة", (incident,))).nodes[0]
+    assert "date" not in trigger.facts
+    assert from_record(Record("a", "قصف على بلدة البارة", (replace(incident, facts=None),))).nodes[0].facts == {"date": "2020-03-05"}

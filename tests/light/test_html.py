@@ -55,6 +55,15 @@ def test_every_incident_has_a_card_with_its_labels_in_arabic(labels):
         assert name in html
 
 
+def test_a_guessed_date_is_named_a_guess(labels):
+    whole = reading()
+    first = replace(whole.incidents[0], date="2020-03-05", facts={"date": {"source": "text day"}})
+    told = replace(whole.incidents[1], date="2020-03-04")
+    html = page(TEXT, replace(whole, incidents=(first, told)), labels, title="")
+    assert '<dt>يوم النص (تقدير)</dt><dd><bdi dir="ltr">2020-03-05</bdi></dd>' in html
+    assert '<dt>التاريخ</dt><dd><bdi dir="ltr">2020-03-04</bdi></dd>' in html
+
+
 def test_a_word_of_two_incidents_names_both(labels):
     assert re.search(r'<mark class="role-1" data-incidents="1 2" title="الفاعل 1، الفاعل 2">مسلحون</mark>', shown(labels))
 

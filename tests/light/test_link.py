@@ -188,3 +188,13 @@ def test_events_of_another_form_are_refused_with_the_command_that_makes_them(tmp
     events.write_text('{"id": "a#0"}\n', "utf-8")
     assert main(["page", str(events), str(tmp_path / "out.html")]) == 3
     assert "events.jsonl:1: no event with sources and passages; make the file again: waqia link" in capsys.readouterr().err
+
+
+def test_a_guessed_day_is_no_clue_and_an_event_is_dated_by_publication() -> None:
+    guess = {"start": "2021-08-08", "end": "2021-08-08", "grain": "day", "time_precision": 2, "anchored": "text date", "source": "text day"}
+    plain, guessed = _market("a"), _market("a")
+    plain["incidents"][0]["facts"] = {"actors": []}
+    guessed["incidents"][0] |= {"date": "2021-08-08", "facts": {"date": guess, "actors": []}}
+    (event,), (other,) = _events(guessed), _events(plain)
+    assert event["sources"][0]["clue"] == other["sources"][0]["clue"]
+    assert (event["start"], event["time_precision"], "date" in event["told_by"]) == ("2021-08-08", None, False)

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from math import log
 from typing import Any
@@ -195,6 +196,7 @@ def stem(word: str) -> str:
     return bare(word)
 
 
+@lru_cache(maxsize=4096)
 def ordinal(day: str) -> int:
     """The number of an ISO day."""
     return datetime.date.fromisoformat(day).toordinal()
@@ -225,7 +227,7 @@ def _clue_of(row: str, number: int, incident: Incident, date: datetime.date | No
     if incident.type not in tables.labels.incident_types:
         raise RecordError(f"row {row!r}: type {incident.type!r} is not in the label set {tables.labels.name}; give its label set")
     group, facts = tables.labels.incident_types[incident.type].group, incident.facts or {}
-    when = facts.get("date") or {"start": None, "end": None}
+    when = {"start": None, "end": None} if incident.date_guessed or "date" not in facts else facts["date"]
     place, said, at = _place(incident, facts, tables.labels.fact_roles.get("place"))
     return Clue(
         row,

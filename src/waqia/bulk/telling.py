@@ -13,9 +13,9 @@ _WHERE = ("name", "name_ar", "kind", "country", "admin", "exact", "inferred")
 def told(sources: Sequence[Source], roles: Mapping[str, str]) -> dict[str, Any]:
     """The facts of an event for its line of events.jsonl; `told_by` names source and span of each figure.
 
-    The type is the commonest; the day the shortest interval that a source tells, else the earliest source's own day, which `told_by` then
-    leaves out; the place the most exact; `killed` and `injured` reach from the least to the most told. `roles` are those of the label set
-    that tell places and casualties (`LabelSet.fact_roles`).
+    The type is the commonest; the day the shortest interval that a source tells, else the earliest source's own day, guessed for it or not,
+    which `told_by` then leaves out; the place the most exact; `killed` and `injured` reach from the least to the most told. `roles` are
+    those of the label set that tell places and casualties (`LabelSet.fact_roles`).
     """
     telling = [source for source in sources if source["incident"] is not None]
     types = Counter(source["incident"]["type"] for source in telling)
@@ -38,7 +38,7 @@ def told(sources: Sequence[Source], roles: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _days(telling: Sequence[Source], sources: Sequence[Source]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    dates = [(source, date) for source in telling if (date := _facts(source).get("date"))]
+    dates = [(source, date) for source in telling if (date := _facts(source).get("date")) and "span" in date]
     if dates:
         source, date = min(dates, key=lambda pair: (pair[1]["time_precision"], pair[1]["start"]))
         return {name: date[name] for name in ("start", "end", "time_precision")}, [_by(source, date["span"])]

@@ -493,7 +493,9 @@ def _number_ahead(words: list[str], at: int) -> _Group | None:
             and words[n] != "الف"
         ):
             group = _group(words, n, dual=False, loose=False)
-            people_there = words[n - 1] == "الي" or (group is not None and n + 1 < len(words)) or words[n - 1] in _ABOUT
+            counted = fate(words[n - 1])  # «عدد القتلى 9»
+            named = words[n - 1] == "الي" or words[n - 1] in _ABOUT or (counted is not None and counted.count == 0)
+            people_there = named or (group is not None and n + 1 < len(words))
             return group if group is not None and group.explicit and people_there else None
     return None
 

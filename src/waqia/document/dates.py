@@ -88,6 +88,7 @@ class _Parts:
     months: list[int] = field(default_factory=list)
     hijri: int | None = None
     year: int | None = None
+    first_year: int | None = None  # «عامي 2012 و2014»
     offset: int | None = None
     weekdays: list[int] = field(default_factory=list)
     hours: list[int] = field(default_factory=list)  # of parts of a day
@@ -167,6 +168,7 @@ def _resolve(items: list[Item], text: _Text) -> DateInterval:
     if nth is not None:
         return nth
     parts = _gather([item for item in items if item.kind != "prep" or item.value not in ("since", "until")])
+    parts.relative = parts.relative or _counts_from_another(items)
     opened = bool(items) and items[0].kind == "prep" and items[0].value == "from"
     since = "since" in named or (opened and (parts.quantity is not None or not (parts.names_day and parts.hours)))
     if parts.quantity is not None and parts.quantity[1] not in ("", "minute"):
@@ -189,6 +191,15 @@ def _resolve(items: list[Item], text: _Text) -> DateInterval:
     if midnight and parts.names_day and found.start == found.end and text.anchor is not None and found.end < text.anchor:
         return replace(found, end=found.end + timedelta(1))
     return found
+
+
+def _counts_from_another(items: list[Item]) -> bool:
+    """«قبل شهر من الهجوم»: the length is counted from something else; «قبل شهر من الآن» is not."""
+    kinds = [item.value if item.kind == "prep" else item.kind for item in items]
+    at = next((n for n in range(2, len(kinds) - 1) if kinds[n] == "from" and "before" in kinds[:n] and kinds[n - 1] == "unit"), None)
+    if at is None:
+        return False
+    return items[at + 1] != Item("clock", -1)
 
 
 def _range_bounds(items: list[Item], preps: list[tuple[int, str]]) -> tuple[list[Item], list[Item], list[Item]] | None:
@@ -238,8 +249,8 @@ def _gather(items: list[Item]) -> _Parts:
                 parts.mod = parts.mod if parts.mod == "same" else str(item.value)
         else:
             _gather_name(parts, item)
-    if len(parts.days) == 1 and parts.months and len(parts.numbers) == 1 and parts.numbers[0] < parts.days[0]:
-        parts.days.insert(0, parts.numbers[0])  # «5 و6 أيار»
+    if len(parts.days) == 1 and parts.months and all(0 < a < b for a, b in pairwise((*parts.numbers, parts.days[0]))):
+        parts.days[:0] = parts.numbers  # «5 و6 و7 أيار»
     return parts
 
 
@@ -288,6 +299,7 @@ def _gather_number(parts: _Parts, item: Item, last: Item, following: Item) -> No
     elif item.kind == "number" and last.kind == "unit" and last.definite and last.count != 1:
         parts.quantity = (value, str(last.value))
     elif 1800 <= value <= 2200 or (last.kind == "unit" and last.value == "year" and value > 99):
+        parts.first_year = parts.first_year or (parts.year if item.joined else None)
         parts.year = value
     elif _counts_days(last, following) or (last.kind == "month" and value <= 31 and not parts.days):
         parts.days.append(value)
@@ -378,8 +390,12 @@ def _deadline(parts: _Parts, text: _Text) -> DateInterval:
 
 
 def _until(parts: _Parts, text: _Text) -> DateInterval:
+    """«حتى نهاية الشهر», «حتى 20 أيار»: a day or a month without a year is the nearest one, ahead or back."""
     ahead = parts.place == "end" or parts.mod == "next" or (parts.weekdays and parts.mod != "past" and parts.offset is None)
     found = _simple(parts, replace(text, future=text.future or bool(ahead)))
+    if parts.months and parts.year is None and not (ahead or parts.mod or parts.units) and text.anchor is not None:
+        day, next_one = text.anchor, _simple(parts, replace(text, future=True))
+        found = next_one if next_one.end - day < day - found.end else found
     if text.anchor is not None and found.end > text.anchor:
         return DateInterval(text.anchor, found.end, "span", "text date")
     return found
@@ -425,6 +441,9 @@ def _simple(parts: _Parts, text: _Text) -> DateInterval:
     fixed = bool(parts.dates or (parts.year and (parts.months or parts.season is not None)))
     if not fixed and (parts.mod == "same" or "same" in parts.units.values()):
         raise _UnknownError
+    if parts.first_year is not None:
+        ends = [_simple(replace(parts, year=year, first_year=None), text) for year in (parts.first_year, parts.year)]
+        return DateInterval(min(end.start for end in ends), max(end.end for end in ends), "span", "absolute")
     grain = "hour" if parts.clock is not None else "part" if parts.hours else "day"
     if parts.new_year:
         return _new_year(parts, text)
@@ -432,8 +451,8 @@ def _simple(parts: _Parts, text: _Text) -> DateInterval:
         return _hijri(parts, text, grain)
     if len(parts.weekdays) == 2 and parts.weekdays[0] != parts.weekdays[1]:
         return _two_days(parts, text)
-    if len(parts.days) == 2 and parts.days[0] < parts.days[1]:
-        first, last = _explicit(replace(parts, days=parts.days[:1]), text), _explicit(replace(parts, days=parts.days[1:]), text)
+    if len(parts.days) > 1 and parts.days[0] < parts.days[-1]:
+        first, last = _explicit(replace(parts, days=parts.days[:1]), text), _explicit(replace(parts, days=parts.days[-1:]), text)
         return DateInterval(first, last, "span", "text date" if parts.year is None else "absolute")
     if parts.weekdays and "week" in parts.units:
         sunday = _week(parts.units["week"], text)

@@ -22,9 +22,10 @@ from waqia.document.sentences import casualties_in, sentence_around, speaks, tim
 from waqia.document.totals import Told, Totals, sums_up, totals
 from waqia.errors import RecordError
 from waqia.labels import OF_THAT_NAME
-from waqia.schema import Incident, Participant, Reading, Span
+from waqia.schema import TEXT_DAY, Incident, Participant, Reading, Span
 
 NEAR = 80  # characters between a mention and a day of its sentence
+GUESS = 2  # ACLED's time precision of a guessed day, "within a week"
 CONTEXT = 200  # characters on either side of a phrase that help to understand it
 _DAYS = ("hour", "part", "day")
 _FINE = ("hour", "part", "day", "week", "span", "month", "year", "vague")
@@ -34,7 +35,7 @@ _FINE = ("hour", "part", "day", "week", "span", "month", "year", "vague")
 class IncidentFacts:
     """When an incident was and how many it hurt, each with the span that tells it.
 
-    `source` of the date is "sentence" where no participant tells it.
+    `source` of the date is "sentence" where no participant tells it, and TEXT_DAY, with nothing `told`, where the text does not either.
     """
 
     when: DateInterval | None = None
@@ -49,7 +50,7 @@ class IncidentFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; only what is known."""
-        date = {} if self.when is None or self.told is None else {"date": {**_date(self.when, self.told), **_source(self.source)}}
+        date = {} if self.when is None else {"date": _date(self.when, self.told, self.source)}
         told = self.totals.told
         counts = {
             kind: {**_bound(bound), **_source(told[kind].source), "span": Span.to_dict(told[kind].span)}
@@ -112,6 +113,8 @@ def add_facts(text: str, reading: Reading, date: datetime.date | None, *, tables
     incidents = tuple(
         _with_told(text, incident, date, options, claimed if incident.type in harmful else None, roles) for incident in reading.incidents
     )
+    if tables and options.text_day and date is not None:
+        incidents = tuple(_with_text_day(incident, date, tables.unrealised) for incident in incidents)
     reading = replace(reading, incidents=incidents)
     if tables and tables.actors is not None:
         reading = _with_actors(text, reading, tables.actors, date)
@@ -160,6 +163,14 @@ def _with_told(
     killed = _total(told.counts.killed, options.policy) if incident.killed is None else incident.killed
     injured = _total(told.counts.injured, options.policy) if incident.injured is None else incident.injured
     return _with_facts(replace(incident, date=when, killed=killed, injured=injured), told.to_dict())
+
+
+def _with_text_day(incident: Incident, day: datetime.date, unrealised: str | None) -> Incident:
+    """The incident dated the day of its text, as a guess, where it happened and nothing tells its date."""
+    if incident.date is not None or incident.status == unrealised:
+        return incident
+    guess = IncidentFacts(DateInterval(day, day, "day", "text date"), source=TEXT_DAY).to_dict()
+    return replace(incident, date=day.isoformat(), facts={**guess, **(incident.facts or {})})
 
 
 def _with_facts(incident: Incident, known: Mapping[str, Any]) -> Incident:
@@ -248,9 +259,14 @@ def _total(bound: Bound | None, policy: str) -> int | None:
     return None if bound is None or (bound.word and policy == POLICIES[0]) else bound.estimate(policy=policy)
 
 
-def _date(when: DateInterval, told: Span) -> dict[str, Any]:
+def _date(when: DateInterval, told: Span | None, source: str) -> dict[str, Any]:
     days = {"start": when.start.isoformat(), "end": when.end.isoformat(), "grain": when.grain}
-    return {**days, "time_precision": when.time_precision, "anchored": when.anchored, "span": Span.to_dict(told)}
+    precision = GUESS if source == TEXT_DAY else when.time_precision
+    return {**days, "time_precision": precision, "anchored": when.anchored, **_span(told), **_source(source)}
+
+
+def _span(told: Span | None) -> dict[str, Any]:
+    return {} if told is None else {"span": Span.to_dict(told)}
 
 
 def _source(source: str) -> dict[str, str]:

@@ -88,7 +88,8 @@ def from_record(record: Record) -> Graph:
         return key
 
     for incident in record.incidents:
-        facts = {name: value for name in FACTS if (value := getattr(incident, name)) is not None}
+        told = [name for name in FACTS if name != "date" or not incident.date_guessed]  # a guess is no label
+        facts = {name: value for name in told if (value := getattr(incident, name)) is not None}
         trigger = add(incident.trigger, incident.type, incident.status, incident.score, facts)
         edges += [Edge(trigger, add(span, incident.type, incident.status), MENTION) for span in incident.mentions or ()]
         for participant in incident.participants:

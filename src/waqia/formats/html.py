@@ -178,8 +178,12 @@ def _card(number: int, incident: Incident, labels: LabelSet) -> str:
 
 
 def _facts(incident: Incident) -> Iterator[tuple[str, str]]:
-    """What is told of an incident as a whole: its date, and how many were killed and injured; each with its Arabic name."""
-    told = (("التاريخ", incident.date), ("القتلى", incident.killed), ("الجرحى", incident.injured))
+    """What is told of an incident as a whole: its date, and how many were killed and injured; each with its Arabic name.
+
+    A date that the text does not tell is named a guess.
+    """
+    day = "يوم النص (تقدير)" if incident.date_guessed else "التاريخ"
+    told = ((day, incident.date), ("القتلى", incident.killed), ("الجرحى", incident.injured))
     yield from ((name, str(value)) for name, value in told if value is not None)
 
 
