@@ -198,3 +198,28 @@ def test_a_guessed_day_is_no_clue_and_an_event_is_dated_by_publication() -> None
     (event,), (other,) = _events(guessed), _events(plain)
     assert event["sources"][0]["clue"] == other["sources"][0]["clue"]
     assert (event["start"], event["time_precision"], "date" in event["told_by"]) == ("2021-08-08", None, False)
+
+
+def test_texts_more_than_two_weeks_apart_are_one_event_only_where_they_tell_of_a_common_day() -> None:
+    weights = Weights(**{**ONLY, "same_place": 2.0})
+    quiet = {"kind": "air_strike", "trigger": "غارة جوية", "place": "مدينة إدلب"}
+    for date, count in (("2021-08-22", 1), ("2021-08-23", 2)):
+        assert len(_events(_row("a", MARKET, "2021-08-08", **quiet), _row("b", MARKET, date, **quiet), weights=weights)) == count
+    told = MARKET + " يوم 7 آب 2021"
+    both = [_row(name, told, date, time="7 آب 2021", **quiet) for name, date in (("a", "2021-08-08"), ("b", "2021-09-30"))]
+    assert len(_events(*both, weights=weights)) == 1
+
+
+@pytest.mark.parametrize(("kind", "other", "count"), [("air_strike", "shelling", 1), ("arrest", "smuggling", 2), ("arrest", "arrest", 1)])
+def test_one_strike_may_have_several_types_but_an_arrest_and_a_smuggling_are_two_events(kind: str, other: str, count: int) -> None:
+    weights = Weights(**{**ONLY, "same_place": 2.0})
+    roles = {"trigger": "غارة جوية", "place": "مدينة إدلب"}
+    assert len(_events(_row("a", MARKET, kind=kind, **roles), _row("b", MARKET, kind=other, **roles), weights=weights)) == count
+
+
+def test_incidents_are_looked_up_by_rare_words_alone() -> None:
+    linker = Linker(TABLES)
+    linker.add(_strike("a"))
+    words = [key for key in linker._blocks if isinstance(key, str)]
+    assert "قسطون" in words
+    assert "قتل" not in words  # one text in ninety at most has a rare word

@@ -14,7 +14,7 @@ from waqia.document.places import distance_km
 
 RARE = 4.5  # nats (a word of one text in ninety): without a common place, a pair must share a word at least as rare
 CROWD = 10  # incidents within a day of each other, beyond which their number counts against a pair (about that of the fitted texts)
-APART = 30  # days between two texts beyond which they are not compared, unless they tell of the same days
+APART = 14  # days between two texts beyond which they are not compared, unless they tell of the same days
 
 
 @dataclass(frozen=True, slots=True)

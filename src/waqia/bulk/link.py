@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from waqia.bulk.clues import Clue, Passage, Rarity, Tables, clues_of, from_plain, ordinal, text_clue, to_plain
-from waqia.bulk.likeness import Bag, Weights, features, score, weigh
+from waqia.bulk.likeness import RARE, Bag, Weights, features, score, weigh
 from waqia.bulk.telling import told
 from waqia.errors import RecordError
 
-KEYS = 32  # rarest words of an incident by which others are looked up
+KEYS = 16  # rarest words of an incident by which others are looked up
 FILED = 64  # rarest words under which it can be looked up
 BLOCK = 64  # newest incidents of a block
-NEAREST = 64  # incidents compared, those that share most
+NEAREST = 24  # incidents compared, those that share most
 MEMBERS = 6  # newest incidents of an event that a new one is compared with
 UNRELATED = -6.0  # the score with a member that cannot be compared
 
@@ -170,7 +170,8 @@ class Linker:
 
     def _keys(self, clue: Clue, bag: Bag, count: int) -> list[tuple[Any, float]]:
         """The blocks of an incident: its rarest words, those first that another text had too, and its days with its place."""
-        ranked = sorted(bag.rarity, key=lambda word: (self._rarity.seen(word) < 2, -bag.rarity[word], word))[:count]
+        rare = [word for word, value in bag.rarity.items() if value >= RARE]  # what a pair has to share
+        ranked = sorted(rare, key=lambda word: (self._rarity.seen(word) < 2, -bag.rarity[word], word))[:count]
         days = range(clue.span[0], clue.span[1] + 1) if clue.span else ()
         places = dict.fromkeys(place for place in (clue.place, clue.said) if place)
         return [(word, bag.rarity[word]) for word in ranked] + [((day, place), 6.0) for day in days for place in places]
