@@ -29,8 +29,8 @@ from waqia.errors import RecordError
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Reading
 
-# One strike is told as bombing, as killing or as fighting; a protest that turns violent as protest or as riot. Any other type is a family of
-# its own: an arrest and a roadblock of one day are two events.
+# One strike is told as bombing, as killing or as fighting; a protest that turns violent as protest or as riot. Any other type is a family
+# of its own: an arrest and a roadblock of one day are two events.
 FAMILIES = {"battles": "armed", "explosions": "armed", "violence": "armed", "protests": "unrest", "riots": "unrest"}
 LONGEST = 7  # days: a longer interval ("in 2015") does not say when
 SHORT = 1500  # characters: a text up to this long is one passage
