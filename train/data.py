@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -137,11 +138,15 @@ def split(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def write_splits(folder: Path, splits: dict[str, list[Record]]) -> None:
-    """One JSONL file a split; a split without records writes none."""
+    """One JSONL file a split; a split without records has none, not that of a run before either, and that is told on stderr."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, records in splits.items():
+        path = folder / f"{name}.jsonl"
         if records:
-            write_records(folder / f"{name}.jsonl", records)
+            write_records(path, records)
+        else:
+            path.unlink(missing_ok=True)
+            print(f"{path}: not written, no document's hash falls there; label more, or move some lines there", file=sys.stderr)
         print(f"{name}: {len(records)} records, {sum(len(record.incidents) for record in records)} incidents")
 
 

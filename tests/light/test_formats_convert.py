@@ -86,6 +86,13 @@ def test_label_studio_predictions_carry_the_least_score(record, labels):
     assert task["predictions"][0]["score"] == 0.6
 
 
+def test_who_corrects_a_reading_without_incidents_is_asked_for_other_mentions(labels):
+    (task,), _ = label_studio.write([parse_record({"id": "a", "text": "قصف على إدلب", "incidents": []}, labels, "here")], labels, prelabel=True)
+    trigger = {"id": "r", "type": "labels", "from_name": "label", "value": {"start": 0, "end": 3, "text": "قصف", "labels": ["shelling"]}}
+    (record,), _ = label_studio.read([{**task, "annotations": [{"result": [trigger]}]}], labels, "file")
+    assert record.incidents[0].mentions == ()
+
+
 def test_label_studio_reads_the_crlf_of_a_text_counted_as_one(labels):
     text = "عاجل\r\nقصف على إدلب"
     result = [{"id": "a", "type": "labels", "from_name": "label", "value": {"start": 5, "end": 8, "text": "قصف", "labels": ["shelling"]}}]

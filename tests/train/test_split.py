@@ -40,3 +40,13 @@ def test_splits_are_files(tmp_path, root, capsys):
     assert main(["split", str(tmp_path / "in.jsonl"), str(tmp_path / "out"), "--labels", labels]) == 0
     lines = [line for path in (tmp_path / "out").iterdir() for line in path.read_text("utf-8").splitlines()]
     assert len(lines) == 30
+
+
+def test_a_split_without_records_keeps_no_file_of_a_run_before_and_says_so(tmp_path, root, capsys):
+    labels, out = str(root / "configs/labels/incidents.yaml"), tmp_path / "out"
+    write_records(tmp_path / "many.jsonl", [Record(str(n), f"نص {n}") for n in range(30)])
+    write_records(tmp_path / "one.jsonl", [Record("0", "نص")])
+    for name in ("many", "one"):
+        assert main(["split", str(tmp_path / f"{name}.jsonl"), str(out), "--labels", labels]) == 0
+    assert len(list(out.iterdir())) == 1
+    assert capsys.readouterr().err.count("not written") == 2

@@ -120,7 +120,7 @@ def _task(graph: Graph, labels: LabelSet, prelabel: bool) -> dict[str, Any]:
     data = {**graph.extra, "id": graph.id, "text": graph.text}
     if graph.annotated is not None:
         data["annotated"] = list(graph.annotated)
-    if graph.asked:
+    if graph.asked or prelabel:  # who corrects a reading is asked for other mentions, also where the model found no incident
         data["mentions_asked"] = True
     result = [part for node in graph.nodes for part in _parts(node, labels)]
     for edge in graph.edges:
