@@ -87,7 +87,9 @@ def test_label_studio_predictions_carry_the_least_score(record, labels):
 
 
 def test_who_corrects_a_reading_without_incidents_is_asked_for_other_mentions(labels):
-    (task,), _ = label_studio.write([parse_record({"id": "a", "text": "قصف على إدلب", "incidents": []}, labels, "here")], labels, prelabel=True)
+    (task,), _ = label_studio.write(
+        [parse_record({"id": "a", "text": "قصف على إدلب", "incidents": []}, labels, "here")], labels, prelabel=True
+    )
     trigger = {"id": "r", "type": "labels", "from_name": "label", "value": {"start": 0, "end": 3, "text": "قصف", "labels": ["shelling"]}}
     (record,), _ = label_studio.read([{**task, "annotations": [{"result": [trigger]}]}], labels, "file")
     assert record.incidents[0].mentions == ()
