@@ -264,8 +264,13 @@ def _read_groups(words: list[str], dual: bool) -> list[tuple[_Group, str]]:
             kind, found, bare = _predicate(words, at, verb, kind, found, bare)
             waiting, at = True, at + 1
             continue
+        tail = bool(found) and found[-1][0].tail  # «وفاته في مشفى»: nobody else is named
         lone = bool(found) and _goes_on_alone(words, at, found[-1][0])
-        group = _group(words, at, dual=dual, loose=lone or (waiting and bool(kind))) if waiting or lone or _joins(words, at) else None
+        group = (
+            _group(words, at, dual=dual, loose=lone or (waiting and bool(kind) and not tail))
+            if waiting or lone or _joins(words, at)
+            else None
+        )
         if group is not None:
             found.append((group, _ruling(group, kind)))
             at, waiting, bare = group.end, False, False
@@ -299,7 +304,8 @@ def _predicate(
     both = {kind, verb.kind} == {KILLED, INJURED} and joined
     if found and found[-1][1] == JOINT and bare and verb.kind in (KILLED, INJURED):
         return JOINT, found, True
-    if both and bare:
+    apart = bool(found) and at + 1 < len(words) and _group(words, at + 1, dual=False, loose=False) is not None
+    if both and bare and not apart:  # «لقي 3 حتفهم وأصيب 4» are two counts
         ruled = [(group, JOINT if n == len(found) - 1 and trailing == kind else trailing) for n, (group, trailing) in enumerate(found)]
         return JOINT, ruled if found else found, True
     if found and not kind and all(not ruling for _, ruling in found):
@@ -308,7 +314,7 @@ def _predicate(
     if count is not None and verb.suffix and not _counted(found, verb.kind) and not words[at].startswith(_OF_THE_DEAD):
         bound = Bound(count, count) if count else Bound(2, None, word="several")
         return verb.kind, [*found, (_Group(bound, at + 1, tail=True), verb.kind)], True
-    return verb.kind, found, True
+    return verb.kind, found, not (verb.suffix and words[at].startswith(_OF_THE_DEAD))
 
 
 def _counted(found: list[tuple[_Group, str]], kind: str) -> bool:

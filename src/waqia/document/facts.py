@@ -50,7 +50,8 @@ class IncidentFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; only what is known."""
-        date = {} if self.when is None else {"date": _date(self.when, self.told, self.source)}
+        told_or_guessed = self.told is not None or self.source == TEXT_DAY
+        date = {"date": _date(self.when, self.told, self.source)} if self.when is not None and told_or_guessed else {}
         told = self.totals.told
         counts = {
             kind: {**_bound(bound), **_source(told[kind].source), "span": Span.to_dict(told[kind].span)}
