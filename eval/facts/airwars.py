@@ -69,7 +69,8 @@ def measure(path: Path, artefact: Path | None = None) -> dict[str, Any]:
 def score(row: Coded, reading: Reading, meant: Meant) -> tuple[dict[str, Counts], list[dict[str, Any]]]:
     """What is right of one text, and what is wrong with both values; a fact that was not coded is not asked.
 
-    Beside what the main incident tells stand guesses: the text's day where no day is told, and of the killed and injured the first
+    An open bound stands for its least number; `bounds overlap` asks only whether it leaves room for what was coded. Beside what the main
+    incident tells stand guesses: the text's day where no day is told, and of the killed and injured the first
     that the text tells anywhere.
     """
     facts = main_facts(row, reading, meant)
@@ -91,6 +92,7 @@ def score(row: Coded, reading: Reading, meant: Meant) -> tuple[dict[str, Counts]
         read, guess = (_number(getattr(counts, kind)) for counts in (facts.counts, anywhere))
         right = _within(read, coded)
         tally[f"{kind} within bounds"] = hit(right)
+        tally[f"{kind} bounds overlap"] = hit(_overlap(getattr(facts.counts, kind), coded))
         tally[f"{kind} within bounds, first of the text"] = hit(_within(guess, coded))
         if read is not None:
             tally[f"{kind} within bounds, where one is read"] = hit(right)
@@ -131,6 +133,11 @@ def _number(bound: Bound | None) -> int | None:
 
 def _within(read: int | None, coded: tuple[int, int]) -> bool:
     return read is not None and coded[0] <= read <= coded[1]
+
+
+def _overlap(read: Bound | None, coded: tuple[int, int]) -> bool:
+    """Whether some number fits both: «وإصابة آخرين», two or more, and three to five."""
+    return read is not None and read.min - read.more <= coded[1] and (read.max is None or read.max >= coded[0])
 
 
 def main_incident(row: Coded, reading: Reading, meant: Meant) -> Incident | None:

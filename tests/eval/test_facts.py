@@ -102,6 +102,20 @@ def test_coded_text_is_right_within_a_day_and_within_bounds(labels: LabelSet) ->
     assert errors == [{"kind": "injured: another", "id": "a", "coded": [1, 4], "read": 5}]
 
 
+@pytest.mark.parametrize(
+    ("said", "coded", "within", "overlap"),
+    [("وأصيب آخرون", (3, 5), 0, 1), ("وأصيب آخرون", (1, 1), 0, 0), ("وأصيب خمسة", (1, 4), 0, 0), ("وأصيب خمسة", (4, 6), 1, 1)],
+)
+def test_an_open_bound_stands_for_its_least_but_leaves_room_for_more(
+    labels: LabelSet, said: str, coded: tuple[int, int], within: int, overlap: int
+) -> None:
+    text = f"قصف {said}"
+    people = (Participant(4, len(text), said, "casualties", None),)
+    read = Reading((Incident("shelling", "actual", Span(0, 3, "قصف"), people),))
+    tally, _ = airwars.score(airwars.Coded("a", text, None, "i", None, None, coded), read, Meant.of(labels))
+    assert (tally["injured within bounds"].hits, tally["injured bounds overlap"].hits) == (within, overlap)
+
+
 def test_a_fact_that_was_not_coded_is_not_asked(labels: LabelSet) -> None:
     tally, errors = airwars.score(airwars.Coded("a", TEXT, None, "i", date(2023, 5, 10), None, None), reading(), Meant.of(labels))
     assert (tally, errors) == ({}, [])
