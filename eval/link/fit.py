@@ -21,8 +21,9 @@ from eval.link.measure import linked, main_incidents, pair_f1, with_facts
 from eval.score.command import run
 from waqia.arguments import Parser
 from waqia.bulk.clues import Tables, text_clue, words_of
+from waqia.bulk.events import read_lines
 from waqia.bulk.likeness import NAMES, Weights, features
-from waqia.bulk.link import Linker, read_lines
+from waqia.bulk.link import Linker
 from waqia.frame import packaged_labels
 
 THRESHOLDS = [n / 4 for n in range(-12, 1)]
@@ -35,10 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--words", action="store_true", help="count words instead")
     args = parser.parse_args(argv)
     if args.words:
-        print(common_words(row["text"] for path in args.files for row in read_lines(path)), end="")
+        print(common_words(row["text"] for path in args.files for _, row in read_lines(path)), end="")
         return
     tables = Tables.packaged(packaged_labels())
-    rows = with_facts([row for path in args.files for row in read_lines(path)], tables)
+    rows = with_facts([row for path in args.files for _, row in read_lines(path)], tables)
     weights = fit(list(main_incidents(rows)), tables)
     for name in (*NAMES, "threshold"):
         print(f"    {name}: float = {getattr(weights, name):.2f}")

@@ -16,8 +16,9 @@ from eval.score.coreference import Cluster, b_cubed, f1, lea
 from eval.score.counts import Counts, Tally
 from eval.score.intervals import bootstrap
 from waqia.bulk.clues import Clue, Tables, clues_of
+from waqia.bulk.events import read_lines
 from waqia.bulk.likeness import Weights
-from waqia.bulk.link import Linker, read_lines
+from waqia.bulk.link import Linker
 from waqia.document.facts import parse_date
 from waqia.errors import RecordError
 from waqia.frame import packaged_labels
@@ -29,7 +30,7 @@ Row = Mapping[str, Any]
 
 def read_rows(path: Path, artefact: Path | None = None) -> list[dict[str, Any]]:
     """The rows of a file with their incidents; texts that have none yet are read. RecordError where a text cannot be."""
-    rows = list(read_lines(path))
+    rows = [row for _, row in read_lines(path)]
     for row in rows:
         facts = row.get("facts")
         if not isinstance(facts, dict) or not isinstance(facts.get("incident"), str) or not isinstance(row.get("text"), str):

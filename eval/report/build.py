@@ -18,11 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import statistics
+import tempfile
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import pairwise
@@ -258,9 +261,23 @@ def pieces(text: str, incident: Incident) -> list[tuple[str, str]]:
     return [(text[a:b], next((name for span, name in spans if span.start <= a and b <= span.end), "")) for a, b in pairwise(cuts)]
 
 
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment for a while, unless it is set."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
 def render(report: dict[str, Any], errors: Sequence[dict[str, Any]], labels: LabelSet) -> str:
     """The page."""
-    from eval.report import plots  # and with it matplotlib, a second to import
+    with tempfile.TemporaryDirectory() as folder, _environment("MPLCONFIGDIR", folder):  # else its list of fonts lies in the home folder
+        from eval.report import plots  # and with it matplotlib, seconds to import
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -29,6 +29,7 @@ from waqia.reader import Reader
 from waqia.records import dump_row
 from waqia.schema import Reading
 from waqia.serve import command as serve
+from waqia.terminal import flat, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader = Reader.load(args.artefact, backend=args.backend, threads=threads, at_least=at_least, facts=facts, screen=spare)
         return _batch(args, reader) if args.command == "batch" else _read(args, reader)
     except WaqiaError as error:
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone: end quietly
         return 1
     except OSError as error:
-        _say(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        say(f"{error.filename or 'standard output'}: {error.strerror or error}")
         return 2 if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)) else 1
     except KeyboardInterrupt:
         return 130
@@ -81,12 +82,7 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
-        _say(record.getMessage())
-
-
-def _say(message: str) -> None:
-    if sys.stderr is not None:
-        print(*(plain.flat(line) for line in message.split("\n")), sep="\n", file=sys.stderr)
+        say(record.getMessage())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -144,7 +140,7 @@ def _read(args: argparse.Namespace, reader: Reader) -> int:
             for row in _texts(path, args):
                 code = max(code, _read_one(path, row, date, args.format, reader))
         except (RecordError, OSError) as error:
-            _say(str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}")
+            say(str(error) if isinstance(error, RecordError) else f"{path}: {error.strerror}")
             code = 3
     sys.stdout.flush()
     return code
@@ -166,14 +162,14 @@ def _texts(path: str, args: argparse.Namespace) -> Iterator[files.Row]:
 
 def _read_one(path: str, row: files.Row, date: datetime.date | None, form: str, reader: Reader) -> int:
     if row.fault is not None:
-        _say(row.fault)
+        say(row.fault)
         return 3
     text, own = row.fields["text"], row.fields.get("date")
     reading = reader.read(text, date=date if own is None else own)
     named = {"id": row.fields["id"]} if "id" in row.fields else {}
     title = ("" if path == "-" else path) + "".join(f" {name}" for name in named.values())
     if reading.error is not None:
-        _say(f"{title}: {reading.error}")
+        say(f"{title}: {reading.error}")
     sys.stdout.write(_shown(form, title, {"path": path, **named}, text, reading, reader.labels))
     return int(reading.error is not None)
 
@@ -195,7 +191,7 @@ def _shown(form: str, title: str, named: dict[str, Any], text: str, reading: Rea
         return batch.escape_controls(dump_row({**named, **reading.to_dict()})) + "\n"
     if form == "html":
         page = html.page(text, reading, labels, title=Path(title).name)
-        return "\n".join(map(plain.flat, page.split("\n"))) if sys.stdout.isatty() else page
+        return "\n".join(map(flat, page.split("\n"))) if sys.stdout.isatty() else page
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return plain.lines(title or "-", text, reading, labels, colour=colour)
 
@@ -208,7 +204,7 @@ def _batch(args: argparse.Namespace, reader: Reader) -> int:
             outcome = batch.run(source, target, reader, workers=args.workers, terminal=terminal)
     else:
         outcome = _ray_run()(args.source, args.target, reader, workers=args.ray)
-    _say(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}))
+    say(json.dumps({"rows": outcome.before + outcome.written, "written": outcome.written, "errors": outcome.errors}))
     return 3 if outcome.errors else 0
 
 

@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from waqia.bulk import files, link
+from waqia.bulk import events, files, link, outputs
 from waqia.bulk.clues import Tables
 from waqia.bulk.likeness import Weights
 from waqia.errors import ConfigError, RecordError
@@ -20,7 +21,9 @@ from waqia.formats.offsets import UNITS
 from waqia.frame import packaged_labels
 from waqia.labels import LabelSet
 from waqia.model.calibration import AtLeast
+from waqia.records import dump_row
 from waqia.schema import Reading, Record
+from waqia.terminal import flat, say
 
 NAMES = ("convert", "validate", "labels", "link", "table", "page")
 SHOWN = ("text", "json", "label-studio", "doccano", "brat")
@@ -116,34 +119,35 @@ def shown(labels: LabelSet, form: str) -> str:
 
 def _events(args: argparse.Namespace, labels: LabelSet) -> int:
     target = args.out if args.command == "table" else args.target
-    if target.exists() and args.source.exists() and target.samefile(args.source):
-        raise ConfigError(f"{target}: is the input itself; give another output")
-    part = target.with_name(target.name + ".part")
-    if args.command == "link":
-        said = _link(args, part, labels)
-    elif args.command == "table":
-        table.write(part, link.read_events(args.source), args.format or table.named_format(target), labels)
-        said = ""
-    else:
-        part.write_text(archive.page(link.read_events(args.source), labels, title=args.title), "utf-8")
-        said = ""
-    part.replace(target)  # a killed run leaves the earlier file whole
-    print(said, end="", file=sys.stderr)
+    _not_itself(args.source, target)
+    with outputs.whole(target) as part:
+        if args.command == "link":
+            say(_link(args, part, labels))
+        elif args.command == "table":
+            table.write(part, events.read_events(args.source), args.format or table.named_format(target), labels)
+        else:
+            part.write_text(archive.page(events.read_events(args.source), labels, title=args.title), "utf-8")
     return 0
 
 
+def _not_itself(source: Path, target: Path) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ConfigError(f"{target}: is the input itself; give another output")
+
+
 def _link(args: argparse.Namespace, part: Path, labels: LabelSet) -> str:
-    old = link.read_events(args.target) if args.target.exists() else ()
+    old = events.read_events(args.target) if args.target.is_file() else ()
     weights = Weights() if args.threshold is None else replace(Weights(), threshold=args.threshold)
-    linker = link.link(link.read_lines(args.source), Tables.packaged(labels), weights=weights, old=old)
+    rows = (row for _, row in events.read_lines(args.source))
+    linker = link.link(rows, Tables.packaged(labels), weights=weights, old=old)
     count = several = alone = 0
     with part.open("w", encoding="utf-8") as out:
         for line in linker.lines():
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            out.write(dump_row(line) + "\n")
             count, several = count + 1, several + (len(line["sources"]) > 1)
             alone += line["start"] is None or line["place"] is None
     texts = f"{linker.attached} texts without an incident joined them, {linker.skipped} rows were there already"
-    return f"{count} events, {several} of several sources, {alone} without day or place; {texts}\n"
+    return f"{count} events, {several} of several sources, {alone} without day or place; {texts}"
 
 
 def _lines(labels: LabelSet) -> Iterator[str]:
@@ -158,8 +162,7 @@ def _lines(labels: LabelSet) -> Iterator[str]:
 
 
 def _convert(args: argparse.Namespace, labels: LabelSet) -> int:
-    if args.target.exists() and args.source.exists() and args.target.samefile(args.source):
-        raise ConfigError(f"{args.target}: is the input itself; give another output")
+    _not_itself(args.source, args.target)
     remarks: list[Remark] = []
     if args.prelabel:
         records, labels = _read_texts(args)
@@ -167,7 +170,8 @@ def _convert(args: argparse.Namespace, labels: LabelSet) -> int:
         form = args.source_format or convert.find_format(args.source)
         records, remarks = convert.read_file(args.source, form, labels, unit=args.offsets)
     form = args.target_format or convert.named_format(args.target)
-    remarks += convert.write_file(args.target, form, records, labels, prelabel=args.prelabel)
+    with nullcontext(args.target) if form == "brat" else outputs.whole(args.target) as place:  # brat takes a folder of files
+        remarks += convert.write_file(place, form, records, labels, prelabel=args.prelabel)
     _report(records, remarks)
     return 0
 
@@ -197,18 +201,18 @@ def _validate(args: argparse.Namespace, labels: LabelSet) -> int:
             form = args.source_format or convert.find_format(path)
             records, remarks = convert.read_file(path, form, labels, unit=args.offsets)
         except RecordError as error:
-            print(error)
-            print(f"{path}: {len(str(error).splitlines())} faults")
+            print(*map(flat, str(error).split("\n")), sep="\n")
+            print(flat(f"{path}: {len(str(error).splitlines())} faults"))
             code = 3
             continue
         incidents = [incident for record in records for incident in record.incidents]
         participants = sum(len(incident.participants) for incident in incidents)
-        print(f"{path}: {form}, {len(records)} good records, {len(incidents)} incidents, {participants} participants; 0 faults")
-        print("".join(f"  {line}\n" for line in counted(remarks)), end="")
+        print(flat(f"{path}: {form}, {len(records)} good records, {len(incidents)} incidents, {participants} participants; 0 faults"))
+        print("".join(f"  {flat(line)}\n" for line in counted(remarks)), end="")
     return code
 
 
 def _report(records: list[Record], remarks: list[Remark]) -> None:
     for line in counted(remarks):
-        print(line, file=sys.stderr)
-    print(f"{len(records)} records, {sum(len(record.incidents) for record in records)} incidents", file=sys.stderr)
+        say(line)
+    say(f"{len(records)} records, {sum(len(record.incidents) for record in records)} incidents")

@@ -151,7 +151,7 @@ def test_an_id_given_twice_is_refused() -> None:
 
 
 def test_rows_that_batch_did_not_write_are_refused() -> None:
-    with pytest.raises(RecordError, match="has no 'incidents'; expected rows as `waqia batch` writes"):
+    with pytest.raises(RecordError, match="it has no incidents; expected rows as `waqia batch` writes"):
         Linker(TABLES).add({"id": "a", "text": "قصف"})
     with pytest.raises(RecordError, match="2021-02-30"):
         Linker(TABLES).add(_strike("a", date="2021-02-30"))
@@ -187,7 +187,7 @@ def test_events_of_another_form_are_refused_with_the_command_that_makes_them(tmp
     events = tmp_path / "events.jsonl"
     events.write_text('{"id": "a#0"}\n', "utf-8")
     assert main(["page", str(events), str(tmp_path / "out.html")]) == 3
-    assert "events.jsonl:1: no event with sources and passages; make the file again: waqia link" in capsys.readouterr().err
+    assert "events.jsonl:1: no event: it has no type; make the file again: waqia link" in capsys.readouterr().err
 
 
 def test_a_guessed_day_is_no_clue_and_an_event_is_dated_by_publication() -> None:

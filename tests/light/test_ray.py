@@ -17,7 +17,7 @@ ray, pa, parquet = (pytest.importorskip(name, reason=NEEDS) for name in ("ray", 
 from waqia.bulk import parts  # noqa: E402
 from waqia.bulk.job import locked  # noqa: E402
 from waqia.bulk.parts import DIGEST, PLACE, lines  # noqa: E402
-from waqia.bulk.ray import READING, Todo, run  # noqa: E402
+from waqia.bulk.ray import READING, Todo, _keep_to_itself, run  # noqa: E402
 from waqia.bulk.ray import read as read_rows  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
@@ -220,3 +220,22 @@ def test_the_command_reads_with_ray(cluster, tmp_path, capsys):
 
 def test_columns_of_a_reading_are_those_of_the_reader(reader):
     assert READING.names == list(reader.read(TEXTS[0]).to_dict())
+
+
+@pytest.mark.parametrize("yours", ["RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "", "file", "cluster"])
+def test_a_cluster_of_its_own_has_a_token_that_is_kept_in_no_file(tmp_path, monkeypatch, yours):
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    for kind, path in (("file", ".ray/auth_token"), ("cluster", "ray/ray_current_cluster")):
+        if yours == kind:
+            (tmp_path / path).parent.mkdir()
+            (tmp_path / path).write_text("x")
+    if yours.startswith("RAY"):
+        monkeypatch.setenv(yours, "mine")
+    _keep_to_itself()
+    assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (64 if not yours else 4 if yours == "RAY_AUTH_TOKEN" else 0)
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

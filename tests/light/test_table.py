@@ -46,8 +46,17 @@ def _event(**more: Any) -> dict[str, Any]:
         "date": "2021-08-08",
         "passages": [{"start": 0, "text": TEXT}],
         "incident": incident,
+        "clue": {"row": "a"},
     }
-    silent = {"id": "b", "number": None, "source": "other", "date": None, "passages": [{"start": 0, "text": "نص"}], "incident": None}
+    silent = {
+        "id": "b",
+        "number": None,
+        "source": "other",
+        "date": None,
+        "passages": [{"start": 0, "text": "نص"}],
+        "incident": None,
+        "clue": {"row": "b"},
+    }
     return {
         "id": "a#0",
         "type": "shelling",

@@ -143,11 +143,14 @@ def clues_of(row: Mapping[str, Any], tables: Tables) -> Iterator[tuple[Clue, Inc
 
     Facts that the row has are taken as they stand; a row without any gets those of `tables`.
     """
+    text = row["text"]
+    if text is None and row.get("error"):
+        return  # it could not be read
     try:
-        text, date = row["text"], parse_date(row.get("date"))
+        date = parse_date(row.get("date"))
         reading = Reading.from_dict({"incidents": row["incidents"], "types": {}})
-    except KeyError as error:
-        raise RecordError(f"row {row.get('id')!r} has no {error}; expected rows as `waqia batch` writes them") from error
+    except RecordError as error:
+        raise RecordError(f"row {row.get('id')!r}: {error}; expected rows as `waqia batch` writes them") from error
     if not any({"places", "actors"} & set(incident.facts or ()) for incident in reading.incidents):
         reading = add_facts(text, reading, date, tables=tables.facts)
     for number, incident in enumerate(reading.incidents):

@@ -75,8 +75,8 @@ def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int 
     not at all.
     """
     with _opened(source) as lines, opened(reader, workers) as many:
-        if _is_stream(target):
-            with _stream(target) as out:
+        if is_stream(target):
+            with stream(target) as out:
                 readings = _readings(_rows(lines, _name(source)), reader, many)
                 return _write(readings, out, target, Outcome(0, 0, 0), _progress(lines, terminal))
         place = Path(target).resolve()
@@ -152,15 +152,20 @@ def _readings(rows: Iterable[Row], reader: Reader, many: ReadMany) -> Iterator[t
 def _put(out: BinaryIO, line: bytes, target: str | Path) -> None:
     """Write all of a row, or raise and leave none of it (in a stream what has gone is gone)."""
     start = out.seek(0, os.SEEK_END) if out.seekable() else None
-    left = memoryview(line)
     try:
-        while left:
-            left = left[out.write(left) or 0 :]  # a full disk takes a part first and refuses the next
+        write_all(out, line)
     except OSError as error:
-        if start is not None and len(left) < len(line):
+        if start is not None:
             os.ftruncate(out.fileno(), start)
         error.filename = str(target)
         raise
+
+
+def write_all(out: BinaryIO, data: bytes) -> None:
+    """Write all of it to a file without a buffer, which may take a part at a time: a full disk takes some first and refuses the next."""
+    left = memoryview(data)
+    while left:
+        left = left[out.write(left) or 0 :]
 
 
 # --- rows of the input
@@ -397,7 +402,8 @@ def _opened(source: str | Path) -> Iterator[BinaryIO]:
         yield lines
 
 
-def _is_stream(target: str | Path) -> bool:
+def is_stream(target: str | Path) -> bool:
+    """Whether an output is no regular file and no folder: a pipe, a device, `-`."""
     name = str(target)
     if _descriptor(name) is not None:
         return True
@@ -412,7 +418,8 @@ def _descriptor(name: str) -> int | None:
 
 
 @contextmanager
-def _stream(target: str | Path) -> Iterator[BinaryIO]:
+def stream(target: str | Path) -> Iterator[BinaryIO]:
+    """Such an output, opened."""
     number = _descriptor(str(target))
     if number == 1 and sys.stdout is None:
         raise ConfigError(f"{target}: standard output is closed; give a file")

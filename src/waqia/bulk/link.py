@@ -13,11 +13,12 @@ import tempfile
 import weakref
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from waqia.bulk.clues import Clue, Passage, Rarity, Tables, clues_of, from_plain, ordinal, text_clue, to_plain
+from waqia.bulk.events import ROW, fault
 from waqia.bulk.likeness import RARE, Bag, Weights, features, score, weigh
 from waqia.bulk.telling import told
 from waqia.errors import RecordError
@@ -77,6 +78,8 @@ class Linker:
         if name in self._before:
             self.skipped += 1
             return
+        if wrong := fault(row, ROW):
+            raise RecordError(f"row {name!r}: {wrong}; expected rows as `waqia batch` writes them")
         said = {"id": name, "source": row.get("source"), "date": row.get("date") or None}
         found = list(clues_of(row, self.tables))
         self._rarity.add({word for clue, _, _ in found for word in clue.words})
@@ -186,7 +189,7 @@ class _Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="waqia-link-")  # noqa: SIM115  # closed with the spool
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, _closed, self._file)
         self._end = 0
 
     def add(self, source: Mapping[str, Any]) -> int:
@@ -202,6 +205,11 @@ class _Spool:
         return data
 
 
+def _closed(file: IO[bytes]) -> None:
+    with suppress(OSError):  # what a full disk did not take nobody needs any more
+        file.close()
+
+
 def link(
     rows: Iterable[Mapping[str, Any]], tables: Tables, *, weights: Weights | None = None, old: Iterable[Mapping[str, Any]] = ()
 ) -> Linker:
@@ -210,27 +218,6 @@ def link(
     for row in rows:
         linker.add(row)
     return linker
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSONL file; RecordError names file and line of what is none."""
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                data = json.loads(line)
-            except ValueError as error:
-                raise RecordError(f"{path}:{number}: not JSON ({error}); expected one object a line") from error
-            if not isinstance(data, dict) or "id" not in data:
-                raise RecordError(f"{path}:{number}: no object with an id; expected one object a line")
-            yield data
-
-
-def read_events(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of an events.jsonl; RecordError where one is no event as `waqia link` writes it."""
-    for number, line in enumerate(read_lines(path), 1):
-        if not isinstance(line.get("sources"), list) or any("passages" not in source for source in line["sources"]):
-            raise RecordError(f"{path}:{number}: no event with sources and passages; make the file again: waqia link READ EVENTS")
-        yield line
 
 
 def _day(clue: Clue) -> int | None:

@@ -14,13 +14,16 @@ import io
 import json
 import lzma
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from waqia.bulk import job
 from waqia.bulk.files import PACKED, zstandard
+from waqia.bulk.jsonl import is_stream, stream, write_all
 from waqia.errors import ConfigError
 from waqia.formats.table import defused
 from waqia.frame import table
@@ -59,6 +62,39 @@ def as_named(target: str, labels: LabelSet) -> Iterator[str]:
     partial.replace(place)
     for beside in (lines, f"{lines}.job.json", f"{target}.input.jsonl"):
         Path(beside).unlink(missing_ok=True)
+
+
+@contextmanager
+def whole(target: str | Path) -> Iterator[Path]:
+    """Where to write a file that comes to stand at `target`, all of it and only when the block ends well; nobody else writes it meanwhile.
+
+    What is no regular file (a pipe, /dev/stdout, `-`) is written at the end as a stream. ConfigError for a folder, or where another
+    process is writing it; an OSError names the target.
+    """
+    place = Path(target).resolve()
+    part = place.with_name(f"{place.name}.part")
+    try:
+        if is_stream(target):
+            with tempfile.TemporaryDirectory() as folder:
+                part = Path(folder, Path(target).name)
+                yield part
+                with stream(target) as out:
+                    write_all(out, part.read_bytes())
+            return
+        if place.is_dir():
+            raise ConfigError(f"{target}: is a folder; give a file")
+        with job.locked(place, place.with_name(f"{place.name}.lock")):
+            try:
+                yield part
+                with part.open("rb") as written:
+                    os.fsync(written.fileno())
+                part.replace(place)
+            finally:
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename in (None, str(part), f"{place}.lock"):
+            error.filename = str(target)
+        raise
 
 
 def _kind(target: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ dies is replaced and its rows are read by another. A row that cannot be read com
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -86,9 +87,22 @@ def run(source: str | Path, target: str | Path, reader: Reader, *, workers: int)
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}, expected at least 1")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports usage when it starts, unless this stands before; yours holds
+    _keep_to_itself()
     with _alone(target):
         return _run(source, target, reader, workers)
+
+
+def _keep_to_itself() -> None:
+    """Set, before Ray starts, what it would otherwise do elsewhere: report usage, and keep the token of its cluster in the home folder.
+
+    What you have set holds, and so does a token in its place; a cluster that runs already has a token of its own.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    yours = any(name in os.environ for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    running = ray.is_initialized() or Path(folder, "ray", "ray_current_cluster").exists()
+    if not (yours or running or (Path.home() / ".ray" / "auth_token").exists()):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _run(source: str | Path, target: str | Path, reader: Reader, workers: int) -> Outcome:

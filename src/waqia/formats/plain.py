@@ -6,27 +6,20 @@ run in its order and leaves the columns where they are, and one that does not st
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from waqia.labels import LabelSet
 from waqia.schema import Incident, Reading
+from waqia.terminal import flat
 
 BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
-# What a text, a file name or a message could steer a terminal with: control characters, and marks that turn the order of a line around.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 CONTEXT = 30  # characters shown on either side of a trigger
 NAME = 18  # columns of a name
 COUNTS = {"killed": "القتلى", "injured": "الجرحى", "missing": "المفقودون", "detained": "الموقوفون", "displaced": "النازحون"}
 JOINT = "القتلى والجرحى"
 
 Row = tuple[str, str, str, str]  # name, value, what it is called in Arabic, the words that tell it
-
-
-def flat(text: str) -> str:
-    """A text on one line, without what could steer a terminal."""
-    return _CONTROL.sub(" ", text)
 
 
 def lines(title: str, text: str, reading: Reading, labels: LabelSet, *, colour: bool = False) -> str:
