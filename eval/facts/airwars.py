@@ -79,7 +79,10 @@ def score(row: Coded, reading: Reading, meant: Meant) -> tuple[dict[str, Counts]
     if row.date is not None and row.day is not None:
         right = facts.when is not None and _near(facts.when.start, facts.when.end, row.day)
         tally[f"date within {DAYS} day"] = hit(right)
-        tally[f"date within {DAYS} day, else the text's day"] = hit(_near(row.date, row.date, row.day) if facts.when is None else right)
+        near, main = _near(row.date, row.date, row.day), main_incident(row, reading, meant)
+        tally[f"date within {DAYS} day, else the text's day"] = hit(near if facts.when is None else right)
+        guessed = near and main is not None and main.status != meant.unrealised
+        tally[f"date within {DAYS} day, Facts(text_day=True)"] = hit(guessed if facts.when is None else right)
         if facts.when is not None:
             tally[f"date within {DAYS} day, where one is read"] = hit(right)
         told = "none read" if facts.when is None else f"{facts.when.iso()} ({facts.told.text if facts.told else ''})"

@@ -116,6 +116,17 @@ def test_an_open_bound_stands_for_its_least_but_leaves_room_for_more(
     assert (tally["injured within bounds"].hits, tally["injured bounds overlap"].hits) == (within, overlap)
 
 
+@pytest.mark.parametrize(("status", "right"), [("actual", 1), ("unrealised", 0), (None, 0)])
+def test_a_reading_carries_the_day_of_the_text_only_with_an_incident_that_happened(
+    labels: LabelSet, status: str | None, right: int
+) -> None:
+    incidents = () if status is None else (Incident("shelling", status, Span(0, 3, "قصف")),)
+    coded = airwars.Coded("a", "قصف", date(2023, 5, 12), "i", date(2023, 5, 12), None, None)
+    tally, _ = airwars.score(coded, Reading(incidents), Meant.of(labels))
+    told, rule, asked = (tally[f"date within 1 day{name}"].hits for name in ("", ", else the text's day", ", Facts(text_day=True)"))
+    assert (told, rule, asked) == (0, 1, right)
+
+
 def test_a_fact_that_was_not_coded_is_not_asked(labels: LabelSet) -> None:
     tally, errors = airwars.score(airwars.Coded("a", TEXT, None, "i", date(2023, 5, 10), None, None), reading(), Meant.of(labels))
     assert (tally, errors) == ({}, [])
