@@ -112,6 +112,6 @@ def test_a_country_is_one_ring_of_relative_steps_in_hundredths_of_a_degree() -> 
 def test_growth_counts_events_and_pairs_of_made_up_incidents() -> None:
     figures = grown(40)
     assert figures["incidents"] == 40
-    assert set(figures) == {"incidents", "events", "ms an incident", "peak memory MB", "pair precision", "pair recall"}
+    assert set(figures) == {"incidents", "events", "ms an incident", "peak memory MB", "s to add a day", "pair precision", "pair recall"}
     assert figures["pair precision"] == 25 / 29
     assert figures["pair recall"] > 0.8
