@@ -89,8 +89,8 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
 def fault(value: Any, shape: Shape, name: str = "") -> str | None:
     """The first thing in which a value has not a shape, for people to read; None where it has it."""
     if isinstance(shape, tuple):
-        wrong = [fault(value, one, name) for one in shape]
-        return None if None in wrong else wrong[0]
+        wrongs = [fault(value, one, name) for one in shape]
+        return None if None in wrongs else wrongs[0]
     if isinstance(shape, list):
         if not isinstance(value, list):
             return _said(name, value, "a list")

@@ -155,7 +155,7 @@ def _put(out: BinaryIO, line: bytes, target: str | Path) -> None:
     try:
         write_all(out, line)
     except OSError as error:
-        if start is not None:
+        if start is not None and out.seek(0, os.SEEK_END) > start:
             os.ftruncate(out.fileno(), start)
         error.filename = str(target)
         raise

@@ -106,16 +106,16 @@ class Sum(NamedTuple):
     """Probabilities added up, and how many they are."""
 
     total: float
-    count: int
+    pairs: int
 
     @property
     def mean(self) -> float:
         """Their mean."""
-        return self.total / self.count
+        return self.total / self.pairs
 
-    def plus(self, total: float, count: int) -> Sum:
+    def plus(self, total: float, pairs: int) -> Sum:
         """With more of them."""
-        return Sum(self.total + total, self.count + count)
+        return Sum(self.total + total, self.pairs + pairs)
 
 
 NOTHING = Sum(0.0, 0)
