@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Waiting threads must not spin beside other processes, and no test may reach for the hub.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -13,6 +14,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import pytest
 
 from waqia import LabelSet
+
+if TYPE_CHECKING:
+    from waqia import Reader, Reading
 
 ROOT = Path(__file__).parent.parent
 # Files that take longest, longest first. Workers take whole files (their fixtures are dear), in this order: what is left for the end is
@@ -62,6 +66,20 @@ def passages() -> list[str]:
     """Eighty of the authored texts."""
     lines = [line for name in ("dev", "test") for line in (ROOT / f"data/{name}.jsonl").read_text("utf-8").splitlines()]
     return [json.loads(line)["text"] for line in lines[:80]]
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    """The model in the package on one thread, opened once."""
+    from waqia import Reader
+
+    return Reader.load(threads=1)
+
+
+@pytest.fixture(scope="session")
+def readings(reader: Reader, passages: list[str]) -> list[Reading]:
+    """The eighty texts, each read by itself."""
+    return [reader.read(text) for text in passages]
 
 
 @pytest.fixture

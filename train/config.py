@@ -186,7 +186,7 @@ Config = TypeVar("Config", bound=BaseModel)
 def load_config(kind: type[Config], path: str | Path) -> Config:
     """Read a configuration; ConfigError names the file and every key that is missing, unknown or of the wrong kind."""
     try:
-        data = yaml.safe_load(Path(path).read_text("utf-8"))
+        data = yaml.load(Path(path).read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; {_instead(str(path))}") from error
     except UnicodeDecodeError as error:

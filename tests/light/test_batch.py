@@ -15,11 +15,6 @@ from waqia.bulk.progress import state
 from waqia.cli import main
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.load(threads=1)
-
-
 def write(path, rows):
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     return path

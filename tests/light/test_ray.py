@@ -28,11 +28,6 @@ TEXTS = [f"قصف مدفعي على البلدة رقم {n} مساء أمس." fo
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return Reader.load(threads=1)
-
-
-@pytest.fixture(scope="module")
 def cluster():
     """Ray on this machine, with room for two workers and what feeds them."""
     with pytest.MonkeyPatch.context() as patch:

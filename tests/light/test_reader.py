@@ -23,11 +23,6 @@ TEXT = "قتل ثلاثة مدنيين في قصف مدفعي لقوات الن�
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return Reader.load(threads=1)
-
-
-@pytest.fixture(scope="module")
 def article(root):
     return (root / "samples/article.txt").read_text("utf-8")
 

@@ -74,13 +74,13 @@ def test_sport_is_screened_out_and_an_attack_is_read(screening):
     assert attack.incidents
 
 
-def test_read_never_screens(screening):
-    assert screening.read(SPORT) == Reader.load(threads=1).read(SPORT)
+def test_read_never_screens(screening, reader):
+    assert screening.read(SPORT) == reader.read(SPORT)
     assert screening.read(SPORT).screened == 0
 
 
-def test_with_a_screen_the_readings_differ_in_the_screened_windows_alone(screening, shipped, passages):
-    plain = list(Reader.load(threads=1).read_many(passages))
+def test_with_a_screen_the_readings_differ_in_the_screened_windows_alone(screening, reader, shipped, passages):
+    plain = list(reader.read_many(passages))
     kept = [shipped.keep(list(of_text)) for of_text in cut_texts(passages, screening._model)]
     found = list(screening.read_many(passages))
     assert [one.screened for one in found] == [int((~keep).sum()) for keep in kept]
@@ -101,12 +101,12 @@ def test_a_pickled_reader_keeps_its_screen(tmp_path, screening):
     assert [json.loads(line)["screened"] for line in (tmp_path / "two.jsonl").read_text("utf-8").splitlines()] == [1, 0] * 3
 
 
-def test_a_job_does_not_go_on_with_another_screen(tmp_path, screening):
+def test_a_job_does_not_go_on_with_another_screen(tmp_path, screening, reader):
     source = tmp_path / "in.jsonl"
     source.write_text(json.dumps({"id": 1, "text": SPORT}) + "\n", "utf-8")
     run(source, tmp_path / "out.jsonl", screening)
     with pytest.raises(ConfigError, match=r"was read with screen 'waqia-mini-screen .* now None"):
-        run(source, tmp_path / "out.jsonl", Reader.load(threads=1))
+        run(source, tmp_path / "out.jsonl", reader)
 
 
 def test_the_shipped_screen_knows_the_vocabulary_of_the_shipped_model_and_says_what_it_loses(shipped):

@@ -19,11 +19,6 @@ from waqia.bulk.workers import Said, opened
 from waqia.cli import main
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.load(threads=1)
-
-
 @pytest.fixture(autouse=True)
 def _small_groups(monkeypatch):
     """Groups of three texts, so that few texts keep several processes busy."""

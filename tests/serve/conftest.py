@@ -104,12 +104,6 @@ def _wait(client: Client) -> None:
 
 
 @pytest.fixture(scope="session")
-def reader() -> Reader:
-    """The model in the package."""
-    return Reader.load(threads=1)
-
-
-@pytest.fixture(scope="session")
 def client(reader: Reader) -> Iterator[Client]:
     """A service with the default settings."""
     with serving(reader) as client:

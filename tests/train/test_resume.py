@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -28,15 +29,17 @@ class KilledError(Exception):
 
 
 def short(root, folder, change=lambda data: None):
-    """Three epochs of 24 passages of one window each, words hidden and dropout on, a checkpoint every four steps."""
+    """Three epochs of 24 passages of one window each, words hidden and dropout on, a checkpoint every four steps; few dev passages."""
     lines = (root / "data/dev.jsonl").read_text("utf-8").splitlines()
     folder.mkdir(exist_ok=True)
     few = sorted(lines, key=lambda line: len(json.loads(line)["text"]))[:24]
     (folder / "train.jsonl").write_text("\n".join(few), "utf-8")
+    (folder / "dev.jsonl").write_text("\n".join(few[::4]), "utf-8")
 
     def settings(data):
         data["train_files"] = [{"path": str(folder / "train.jsonl"), "repeat": 1}]
-        data["dev_files"] = [str(folder / "train.jsonl")]
+        data["dev_files"] = [str(folder / "dev.jsonl")]
+        data["calibration"]["tried"] |= {"mentions": [0.5], "merging": [0.5], "same_type": [1.0]}
         data["training"] |= {"epochs": 3, "batch_windows": 4, "hidden_words": 0.3, "save_steps": 4}
         change(data)
 
@@ -88,15 +91,16 @@ def killed(config, step, where):
 
 
 @pytest.mark.parametrize(
-    ("step", "where", "saves"),
-    [(5, "step", 4), (9, "step", 4), (17, "step", 4), (EPOCH + 1, "step", EPOCH), (2 * EPOCH + 2, "step", EPOCH), (8, "save", 4)],
-    ids=["epoch 1", "epoch 2", "epoch 3", "after a boundary", "after the second boundary", "during a save"],
+    ("steps", "where", "saves"),
+    [((5, 9, 17), "step", 4), ((EPOCH + 1, 2 * EPOCH + 2), "step", EPOCH), ((8,), "save", 4)],
+    ids=["in each epoch", "after each boundary", "during a save"],
 )
-def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path, whole, step, where, saves):
+def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path, whole, steps, where, saves):
     config = short(root, tmp_path / "cut", lambda data: data["training"].update(save_steps=saves))
     lend_vocabulary(whole / "run", tmp_path / "cut/run")
-    killed(config, step, where)
-    assert not (tmp_path / "cut/run").exists()
+    for step in steps:
+        killed(config, step, where)
+        assert not (tmp_path / "cut/run").exists()
     finetune.main([str(config)])
     assert same(weights(whole), weights(tmp_path / "cut"))
 
@@ -151,20 +155,36 @@ def turned(root, path):
     path.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
 
 
+@pytest.fixture(scope="module")
+def cut(root, tmp_path_factory):
+    """A run that was killed, with a label set of its own."""
+    folder = tmp_path_factory.mktemp("cut")
+    own = LabelSet.load(root / "configs/labels/incidents.yaml").to_dict()
+    (folder / "labels.json").write_text(json.dumps(own, ensure_ascii=False), "utf-8")
+    killed(short(root, folder, lambda data: data.update(label_set=str(folder / "labels.json"))), 5, "step")
+    return folder
+
+
+@pytest.fixture
+def spoiled(tmp_path, cut):
+    """The same, put back as it was after the test."""
+    shutil.copytree(cut, tmp_path / "kept")
+    yield cut
+    shutil.rmtree(cut)
+    shutil.copytree(tmp_path / "kept", cut)
+
+
 @pytest.mark.parametrize("what", ["label set", "vocabulary", "data", "seed"])
-def test_a_checkpoint_of_other_labels_vocabulary_data_or_settings_is_refused(root, tmp_path, what):
-    own = tmp_path / "labels.json"
-    own.write_text(json.dumps(LabelSet.load(root / "configs/labels/incidents.yaml").to_dict(), ensure_ascii=False), "utf-8")
-    config = short(root, tmp_path / "cut", lambda data: data.update(label_set=str(own)))
-    killed(config, 5, "step")
+def test_a_checkpoint_of_other_labels_vocabulary_data_or_settings_is_refused(root, tmp_path, spoiled, what):
+    own, config = spoiled / "labels.json", spoiled / "config.yaml"
     if what == "label set":
         turned(root, own)
     if what == "vocabulary":
         texts = [record.text for record in read_records(root / "data/dev.jsonl", LabelSet.load(own))]
         tokenizers.train(texts, 1500).save(str(tmp_path / "other.json"))
-        seal_file(tmp_path / "other.json", tmp_path / "cut/run-checkpoints/tokenizer.json")
+        seal_file(tmp_path / "other.json", spoiled / "run-checkpoints/tokenizer.json")
     if what == "data":
-        path = tmp_path / "cut/train.jsonl"
+        path = spoiled / "train.jsonl"
         path.write_text("\n".join(path.read_text("utf-8").splitlines()[::-1]), "utf-8")
     if what == "seed":
         data = yaml.safe_load(config.read_text("utf-8"))
@@ -201,7 +221,7 @@ def test_again_replaces_a_finished_run_whole(root, tmp_path):
     (tmp_path / "run/old").write_text("left from before")
     finetune.main([str(config), "--again"])
     assert not (tmp_path / "run/old").exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "train.jsonl", "run", "windows"}
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "train.jsonl", "dev.jsonl", "run", "windows"}
 
 
 def test_a_run_killed_while_it_takes_its_place_is_found_again(tmp_path):
