@@ -107,15 +107,17 @@ def choose(
 
     No text is chosen that is chosen or labelled already (by its id, or by its words), that has no words, or that could not be read.
     """
-    doubt = np.array([uncertainty(reading) for reading in readings])
+    doubt = np.array([uncertainty(reading) for reading in readings], float)
+    doubt /= max(1e-9, doubt.max(initial=0.0))
     apart = np.array([disagreement(reading) for reading in readings])
     rare = rare_types(readings, labelled, labels)
     own = config.uncertainty * doubt + config.disagreement * apart + config.rare * rare
+    words = np.array([_words(text) for text in texts], dtype=object)
     known_ids, known_texts = {str(record.id) for record in labelled}, {_words(record.text) for record in labelled}
     free = np.array(
         [
-            reading.error is None and name not in known_ids and bool(_words(text)) and _words(text) not in known_texts
-            for name, text, reading in zip(ids, texts, readings, strict=True)
+            reading.error is None and name not in known_ids and bool(said) and said not in known_texts
+            for name, said, reading in zip(ids, words, readings, strict=True)
         ]
     )
     if not free.any():
@@ -132,17 +134,14 @@ def choose(
         worth = np.where(free, own + config.diversity * distance, -1.0)
         best = int(order[np.argmax(np.round(worth[order], 9))])
         choices.append(Choice(best, *(float(reason[best]) for reason in (doubt, apart, rare, distance))))
-        same = _words(texts[best])
-        free &= np.array([_words(text) != same for text in texts])
+        free &= words != words[best]
         near = np.maximum(near, np.asarray((mine @ mine[best].T).todense()).ravel())
     return choices
 
 
 def uncertainty(reading: Reading) -> float:
-    """The entropy in bits of the most doubtful of a reading's calibrated probabilities: its types', its incidents', its participants'."""
-    incidents = [incident.score for incident in reading.incidents]
-    participants = [p.score for incident in reading.incidents for p in incident.participants]
-    return max((_entropy(p) for p in (*reading.types.values(), *incidents, *participants) if p is not None), default=0.0)
+    """The entropy in bits of a reading's calibrated probabilities of types, all types together: what its labels would tell."""
+    return sum(map(_entropy, reading.types.values()), 0.0)
 
 
 def disagreement(reading: Reading) -> float:

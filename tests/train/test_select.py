@@ -32,11 +32,16 @@ def test_the_most_doubtful_comes_first(labels):
     assert chosen(labels, shares(uncertainty=1), readings) == ["b", "c", "d", "a"]
 
 
-def test_uncertainty_is_the_entropy_of_the_most_doubtful_score():
-    incident = Incident("shelling", "actual", Span(0, 3, "قصف"), score=0.5)
-    assert uncertainty(Reading((incident,), {"shelling": 0.9})) == 1.0
+def test_uncertainty_is_the_entropy_of_all_types_together():
     assert uncertainty(reading(shelling=0.25)) == pytest.approx(0.8112781, abs=1e-6)
+    assert uncertainty(reading(shelling=0.25, protest=0.5, riot=1.0)) == pytest.approx(1.8112781, abs=1e-6)
     assert uncertainty(Reading()) == 0.0
+
+
+def test_uncertainty_is_told_against_the_most_doubtful_text_of_the_pool(labels):
+    readings = [reading(shelling=0.5, protest=0.5), reading(shelling=0.5), Reading(), Reading()]
+    told = [choice.uncertainty for choice in choose(IDS, TEXTS, readings, [], labels, shares(uncertainty=1), n=2)]
+    assert told == [1.0, 0.5]
 
 
 def test_disagreement_is_the_furthest_that_a_type_and_its_incidents_are_apart(labels):

@@ -1,9 +1,12 @@
-"""What choosing texts saves: python -m train.experiments.selection POOL DEV [--encoder FOLDER] [--seeds N] [--out FILE.json]
+"""What choosing texts saves:
+
+python -m train.experiments.selection POOL DEV [--known FILE…] [--encoder FOLDER] [--seeds N] [--out FILE.json]
 
 Plays annotation: POOL is labelled, but a text's labels are seen only once it is chosen. From SIZES[0] random texts on, `train.select`
 chooses the next ones with the readings of a learner that is trained anew at every size; beside it random choice, and each of the three
-reasons alone. The learner is cheap and stands in for fine-tuning: a logistic regression an incident type over TF-IDF of words and, with
---encoder, the mean states of a frozen encoder (one that has seen none of these labels). So the figure is the micro-F1 of passage types, and
+reasons alone. The learner is cheap and stands in for fine-tuning: a logistic regression an incident type over the leading components of
+TF-IDF and, with --encoder, the mean states of a frozen encoder (one that has seen none of these labels). --known are records that it has
+learnt from before, as a fine-tuned model has; without them it starts from nothing. So the figure is the micro-F1 of passage types, and
 says nothing of spans. Intervals come from a bootstrap over seeds and dev passages together; what is saved is read off the mean curves.
 """
 
@@ -17,10 +20,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack
+from scipy.optimize import minimize
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from eval.baselines.tfidf import best_threshold
 from eval.score.command import run
@@ -36,19 +38,29 @@ from waqia.schema import Reading, Record
 SIZES = (50, 100, 150, 200, 300, 400, 600)
 FOLDS = 3
 RESAMPLES = 1000
+COMPONENTS = 128  # of TF-IDF
+LENGTH = 3.0  # of a text's features: the larger, the less the penalty holds
+PENALTY, BIAS_PENALTY = 0.3, 0.3
+WEIGHT = 2.0  # of a chosen text; a known one has 1
 
 Counts = NDArray[np.int64]  # (passage, 3): hits, gold, predicted
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What every seed and strategy shares; features have a row a text, pool first."""
+    """What every seed and strategy shares; features have a row a text: pool, dev, then what is known before."""
 
     pool: Sequence[Record]
     dev: Sequence[Record]
-    features: Any
-    truth: NDArray[np.bool_]  # (text, type), pool first
+    features: NDArray[np.float64]
+    truth: NDArray[np.bool_]  # (text, type)
     labels: LabelSet
+    threshold: float | None = None  # fitted on what is known before; None: on what is chosen, which is no sample of the whole
+
+    @property
+    def known(self) -> NDArray[np.int64]:
+        """The rows of the texts known before."""
+        return np.arange(len(self.pool) + len(self.dev), len(self.truth))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -58,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("dev", type=Path, metavar="DEV")
     parser.add_argument("--labels", type=Path, default=Path("configs/labels/incidents.yaml"), help="(default: %(default)s)")
     parser.add_argument("--config", type=Path, default=Path("configs/select.yaml"), help="(default: %(default)s)")
+    parser.add_argument("--known", type=Path, nargs="+", default=[], metavar="FILE", help="labelled records that the learner knows before")
     parser.add_argument("--encoder", help="folder or name of an encoder without these labels")
     parser.add_argument("--seeds", type=int, default=5, help="(default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="texts labelled, rising (default: %(default)s)")
@@ -67,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     pool, dev = (list(read_records(path, labels)) for path in (args.pool, args.dev))
     if max(args.sizes) > len(pool):
         raise ConfigError(f"--sizes {max(args.sizes)}: the pool has {len(pool)} texts")
-    task = prepare(pool, dev, labels, args.encoder)
+    known = [record for path in args.known for record in read_records(path, labels)]
+    task = prepare(pool, dev, known, labels, args.encoder)
     ways = strategies(args.config)
     played = {name: [play(task, args.sizes, seed, config) for seed in range(args.seeds)] for name, config in ways.items()}
     result = curves({name: np.array(counts) for name, counts in played.items()}, args.sizes)
@@ -85,18 +99,27 @@ def strategies(path: Path) -> dict[str, SelectConfig | None]:
     return {"random": None, "select": both, **one}
 
 
-def prepare(pool: Sequence[Record], dev: Sequence[Record], labels: LabelSet, encoder: str | None) -> Task:
-    """Features and truth of all texts; the vocabulary is the pool's, whose texts are known before their labels are."""
-    texts = [record.text for record in (*pool, *dev)]
-    features = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True).fit(texts[: len(pool)]).transform(texts)
+def prepare(pool: Sequence[Record], dev: Sequence[Record], known: Sequence[Record], labels: LabelSet, encoder: str | None) -> Task:
+    """Features and truth of all texts; TF-IDF is fitted on pool and known, whose texts are there before their labels are."""
+    records = [*pool, *dev, *known]
+    texts = [record.text for record in records]
+    own = [record.text for record in (*pool, *known)]
+    vectorizer = TfidfVectorizer(min_df=3, sublinear_tf=True).fit(own)
+    components = TruncatedSVD(COMPONENTS, n_iter=3, random_state=0).fit(vectorizer.transform(own))
+    features = _long(components.transform(vectorizer.transform(texts)))
     if encoder is not None:
-        features = hstack([features, csr_matrix(states(texts, encoder))]).tocsr()
-    truth = np.array([[name in passage_types(record) for name in labels.incident_types] for record in (*pool, *dev)])
-    return Task(pool, dev, features, truth, labels)
+        features = np.hstack([features, _long(states(texts, encoder))])
+    truth = np.array([[name in passage_types(record) for name in labels.incident_types] for record in records])
+    before = len(pool) + len(dev)
+    return Task(pool, dev, features, truth, labels, threshold(features[before:], truth[before:]) if known else None)
+
+
+def _long(features: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(LENGTH * features / np.maximum(1e-9, np.linalg.norm(features, axis=1, keepdims=True)))
 
 
 def states(texts: Sequence[str], encoder: str) -> NDArray[np.float32]:
-    """(text, width) mean states of a frozen encoder, scaled so that a text's row has about the length of its TF-IDF row."""
+    """(text, width) mean states of a frozen encoder, each of them with mean 0 and deviation 1 over the texts."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -108,15 +131,14 @@ def states(texts: Sequence[str], encoder: str) -> NDArray[np.float32]:
             mask = inputs["attention_mask"][..., None]
             found.append(((model(**inputs).last_hidden_state * mask).sum(1) / mask.sum(1)).numpy())
     every = np.concatenate(found)
-    every = (every - every.mean(0)) / (every.std(0) + 1e-6)
-    return np.asarray(every / np.linalg.norm(every, axis=1).mean(), np.float32)
+    return np.asarray((every - every.mean(0)) / (every.std(0) + 1e-6), np.float32)
 
 
 def play(task: Task, sizes: Sequence[int], seed: int, config: SelectConfig | None) -> list[Counts]:
     """The counts of every dev passage at each size."""
     order = np.random.default_rng(seed).permutation(len(task.pool)).tolist()
     ids, texts = [str(record.id) for record in task.pool], [record.text for record in task.pool]
-    truth = task.truth[len(task.pool) :]
+    truth = task.truth[len(task.pool) : len(task.pool) + len(task.dev)]
     known: list[int] = order[: sizes[0]]
     found: list[Counts] = []
     for size, following in zip(sizes, (*sizes[1:], 0), strict=True):
@@ -131,24 +153,45 @@ def play(task: Task, sizes: Sequence[int], seed: int, config: SelectConfig | Non
     return found
 
 
-def learn(task: Task, known: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(pool text, type) probabilities, and (dev passage, type) what is said of it, at one threshold chosen by cross-validation."""
-    features, truth = task.features[list(known)], task.truth[list(known)]
-    probabilities = np.zeros(task.truth.shape)
-    crossed, wanted = [], []
-    for place in range(truth.shape[1]):
-        mine = truth[:, place]
-        if not mine.any() or mine.all():
-            probabilities[:, place] = (mine.sum() + 0.5) / (len(mine) + 1)
-            continue
-        model = LogisticRegression(C=10, max_iter=300, solver="liblinear", random_state=0)
-        if min(mine.sum(), (~mine).sum()) >= FOLDS:
-            folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-            crossed.append(cross_val_predict(model, features, mine, cv=folds, method="predict_proba")[:, 1])
-            wanted.append(mine)
-        probabilities[:, place] = model.fit(features, mine).predict_proba(task.features)[:, 1]
-    threshold = best_threshold(np.concatenate(wanted), np.concatenate(crossed)) if wanted else 0.5
-    return probabilities[: len(task.pool)], probabilities[len(task.pool) :] >= threshold
+def learn(task: Task, chosen: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(pool text, type) probabilities, and (dev passage, type) what is said of it, at the task's threshold or one fitted on the chosen."""
+    rows = np.array([*chosen, *task.known])
+    weights = np.array([WEIGHT] * len(chosen) + [1.0] * len(task.known))
+    probabilities = _probabilities(fit(task.features[rows], task.truth[rows], weights), task.features)
+    least = task.threshold if task.threshold is not None else threshold(task.features[rows], task.truth[rows])
+    end = len(task.pool) + len(task.dev)
+    return probabilities[: len(task.pool)], probabilities[len(task.pool) : end] >= least
+
+
+def threshold(features: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """The best threshold for all types together, by cross-validation."""
+    crossed = np.zeros(truth.shape)
+    for fold in range(FOLDS):
+        out = np.arange(len(truth)) % FOLDS == fold
+        crossed[out] = _probabilities(fit(features[~out], truth[~out], np.ones(int((~out).sum()))), features[out])
+    return float(best_threshold(truth.ravel(), crossed.ravel()))
+
+
+def fit(features: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(width + 1, type) one logistic regression a type, the last row the biases, which are held to the log odds of the shares."""
+    rows, width = features.shape
+    wide, wanted = np.hstack([features, np.ones((rows, 1))]), truth.astype(float)
+    shares = (wanted.sum(0) + 0.5) / (rows + 1)
+    start = np.vstack([np.zeros((width, truth.shape[1])), np.log(shares / (1 - shares))])
+    penalty = np.array([PENALTY] * width + [BIAS_PENALTY])[:, None]
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        model = flat.reshape(start.shape)
+        logits, away = wide @ model, model - start
+        cost = (weights[:, None] * (np.logaddexp(0, logits) - wanted * logits)).sum() + (penalty * away**2).sum() / 2
+        slope = wide.T @ (weights[:, None] * (1 / (1 + np.exp(-logits)) - wanted)) + penalty * away
+        return float(cost), slope.ravel()
+
+    return np.asarray(minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x.reshape(start.shape))
+
+
+def _probabilities(model: NDArray[np.float64], features: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-(features @ model[:-1] + model[-1]))))
 
 
 def curves(played: Mapping[str, NDArray[np.int64]], sizes: Sequence[int]) -> dict[str, Any]:
