@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -93,6 +93,10 @@ class ActorTable:
 
     entries: Mapping[Words, tuple[_Entry, ...]]
     longest: int
+    _first_words: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first_words", frozenset(words[0] for words in self.entries))
 
     @classmethod
     def packaged(cls, labels: LabelSet) -> ActorTable:
@@ -159,8 +163,11 @@ class ActorTable:
 
     def _at(self, words: Sequence[str], position: int) -> tuple[tuple[_Entry, ...], int]:
         """The rows of the longest alias that begins at a word, and how many words it has."""
+        firsts = [first for first in dict.fromkeys(uncliticised(words[position])) if first in self._first_words]
+        if not firsts:
+            return (), 0
         rest = [bare(word) for word in words[position + 1 : position + self.longest]]
-        for first in dict.fromkeys(uncliticised(words[position])):
+        for first in firsts:
             for size in range(len(rest), -1, -1):
                 if found := self.entries.get((first, *rest[:size])):
                     return found, size + 1

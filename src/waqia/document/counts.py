@@ -191,8 +191,8 @@ def _repair(words: list[str]) -> list[str]:
 
 def is_split(pieces: list[str]) -> bool:
     """Whether pieces, short ones among them, are a word of the lists that none of them is alone."""
-    short = all(len(piece) < 6 for piece in pieces) and min(map(len, pieces)) < 4
-    if not (short and all(piece.isalpha() and piece not in _NO_PIECE for piece in pieces)):
+    sizes = [len(piece) for piece in pieces]
+    if not (max(sizes) < 6 and min(sizes) < 4 and all(piece.isalpha() and piece not in _NO_PIECE for piece in pieces)):
         return False
     whole = "".join(pieces)
     known = fate(whole) is not None or _LIFE.fullmatch(whole) is not None

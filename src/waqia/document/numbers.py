@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from waqia.arabic import LETTERS, MARKS, SPELLINGS
+
+REMEMBERED = 4096  # words whose reading is kept: a text says the same ones over and over
 
 _LETTER = f"{LETTERS}\u0671-\u06d3"
 _MARK = re.compile(f"[{MARKS}]")
@@ -102,11 +105,12 @@ def split_words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def clitics(word: str) -> list[tuple[str, str]]:
+@lru_cache(REMEMBERED)
+def clitics(word: str) -> tuple[tuple[str, str], ...]:
     """Every way to take attached و ف ب ل ك and the article off a folded word: (what was cut, the rest), the whole word first.
 
     >>> clitics("للشهر")
-    [('', 'للشهر'), ('ل', 'لشهر'), ('لال', 'شهر')]
+    (('', 'للشهر'), ('ل', 'لشهر'), ('لال', 'شهر'))
     """
     ways = [("", word)]
     conjunction = word[0] if len(word) > 2 and word[0] in "وف" else ""
@@ -122,7 +126,7 @@ def clitics(word: str) -> list[tuple[str, str]]:
                 ways.append((head + rest[0] + "ال", rest[3:]))
         if len(rest) > 3 and rest.startswith("لل"):
             ways.append((head + "لال", rest[2:]))
-    return ways
+    return tuple(ways)
 
 
 def known_form(word: str, known: Callable[[str], bool]) -> tuple[str, str] | None:
@@ -196,6 +200,7 @@ class _State:
         return _State(self.total, self.group + value, value, size, self.scale)
 
 
+@lru_cache(REMEMBERED)
 def _cardinal(word: str, *, joined: bool | None) -> tuple[float, str] | None:
     """(value, size) of one word, size u(nit) t(ens) e(leven to nineteen) h(undreds) s(cale) d(ouble scale) n(digits).
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from waqia.document.numbers import clitics, read_ordinal
+from waqia.document.numbers import REMEMBERED, clitics, read_ordinal
 
 KILLED, INJURED, MISSING, DETAINED, DISPLACED, JOINT = "killed", "injured", "missing", "detained", "displaced", "killed_or_injured"
 KINDS = (KILLED, INJURED, MISSING, DETAINED, DISPLACED, JOINT)
@@ -114,6 +115,7 @@ class Fate:
     suffix: str = ""  # of a verbal noun: «إصابته»
 
 
+@lru_cache(REMEMBERED)
 def fate(word: str) -> Fate | None:
     """What a folded word says happened to people; None where it says nothing of the kind."""
     for _, rest in clitics(word):

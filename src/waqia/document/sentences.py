@@ -7,12 +7,13 @@ A time is one that names a day («مساء الخميس», «أمس», «12 أي
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from waqia.arabic import STOPS
 from waqia.document.counts import PIECES, is_split
-from waqia.document.numbers import clitics, fold, read_number, split_words
+from waqia.document.numbers import REMEMBERED, clitics, fold, read_number, split_words
 from waqia.document.peoplewords import fate
 from waqia.document.timewords import Item, read_items
 from waqia.schema import Span
@@ -75,7 +76,7 @@ def times_in(text: str, start: int, end: int) -> Iterator[Span]:
     tokens = _tokens(text, start, end)
     run: list[int] = []
     for at in range(len(tokens) + 1):
-        if at < len(tokens) and _is_time(tokens[at][2]) and not (run == [] and at and any(word in _NAMES for word in tokens[at - 1][2])):
+        if at < len(tokens) and _is_time(" ".join(tokens[at][2])) and not (run == [] and at and any(word in _NAMES for word in tokens[at - 1][2])):
             run.append(at)
             continue
         if run:
@@ -85,12 +86,12 @@ def times_in(text: str, start: int, end: int) -> Iterator[Span]:
         run = []
 
 
-Token = tuple[int, int, list[str]]  # start, end, folded words
+Token = tuple[int, int, Sequence[str]]  # start, end, folded words
 
 
 def _tokens(text: str, start: int, end: int) -> list[Token]:
     """Words with what stands at them; those that filters made others split («إص ابة») are one."""
-    plain = [(found.start(), found.end(), split_words(fold(found.group()))) for found in _TOKEN.finditer(text, start, end)]
+    plain = [(found.start(), found.end(), _folded(found.group())) for found in _TOKEN.finditer(text, start, end)]
     tokens: list[Token] = []
     at = 0
     while at < len(plain):
@@ -100,6 +101,11 @@ def _tokens(text: str, start: int, end: int) -> list[Token]:
         tokens.append((plain[at][0], plain[at + size - 1][1], words))
         at += size
     return tokens
+
+
+@lru_cache(REMEMBERED)
+def _folded(word: str) -> tuple[str, ...]:
+    return tuple(split_words(fold(word)))
 
 
 def _begins(tokens: list[Token], at: int, strong: str) -> int:
@@ -116,21 +122,22 @@ def _begins(tokens: list[Token], at: int, strong: str) -> int:
     return first
 
 
-def _counts(words: list[str], at: int) -> bool:
+def _counts(words: Sequence[str], at: int) -> bool:
     return read_number(words, at) is not None or any(rest in _VAGUE for _, rest in clitics(words[at]))
 
 
 def _ends(tokens: list[Token], at: int) -> int:
     last = at
     while last + 1 < len(tokens) and last - at < _LONGEST and not any(word in _CLAUSE_ENDS for word in tokens[last + 1][2]):
-        if tokens[last][2][-1:] == ["."]:
+        if tuple(tokens[last][2][-1:]) == (".",):
             break
         last += 1
     return last
 
 
-def _is_time(words: list[str]) -> bool:
-    items = [item for item in read_items(" ".join(words)) if item.kind != "mark"]
+@lru_cache(REMEMBERED)
+def _is_time(words: str) -> bool:
+    items = [item for item in read_items(words) if item.kind != "mark"]
     return bool(items) and all(item.kind in _TIME or _is_day(item) for item in items)
 
 

@@ -69,6 +69,7 @@ _HIJRI_PAIRS = {
     **{(first, "القعده"): 11 for first in ("ذو", "ذي")},
     **{(first, "الحجه"): 12 for first in ("ذو", "ذي")},
 }
+_FIRST_OF_PAIRS = frozenset(first for first, _ in (*_MONTH_PAIRS, *_HIJRI_PAIRS))
 _WEEKDAYS = {"اثنين": 0, "اتنين": 0, "ثلاثا": 1, "تلاتا": 1, "اربعا": 2, "خميس": 3, "جمعه": 4, "سبت": 5, "احد": 6, "حد": 6}
 _SEASONS = {"شتا": 0, "ربيع": 1, "صيف": 2, "خريف": 3}
 _PARTS = {
@@ -258,8 +259,7 @@ def _read_weekday(word: str, following: str, last: list[Item]) -> Item | None:
 
 def _read_pair(word: str, following: str, third: str) -> tuple[Item, int] | None:
     """A set phrase of two or three words, as (item, words read)."""
-    names = {first for first, _ in _MONTH_PAIRS} | {first for first, _ in _HIJRI_PAIRS}
-    found = known_form(word, lambda rest: rest in names)
+    found = known_form(word, lambda rest: rest in _FIRST_OF_PAIRS)
     if found is not None:
         cut, name = found
         if (name, following) in _HIJRI_PAIRS:
