@@ -79,7 +79,7 @@ def read(labels, tokenizer):
 
 def test_the_bounds_of_a_pass_are_pinned():
     assert (pipeline.ASKED, pipeline.WINDOWS_TOGETHER, pipeline.TOKENS_A_BATCH) == (3, 128, 512)
-    assert (pipeline.CELLS_A_BATCH, pipeline.PAIRS_A_BATCH) == (40_000, 4096)
+    assert (pipeline.CELLS_A_BATCH, pipeline.WORDS_A_BATCH, pipeline.PAIRS_A_BATCH) == (40_000, 512, 4096)
 
 
 def test_the_three_most_probable_mentions_of_a_window_are_asked(read):
@@ -162,6 +162,12 @@ def test_windows_of_like_length_are_read_together(read):
 
 def test_mentions_are_asked_in_passes_of_at_most_so_many_cells(read, monkeypatch):
     monkeypatch.setattr(pipeline, "CELLS_A_BATCH", 50)  # of 5 words each: two mentions of 25 cells
+    _, fake = read(" ثم ".join([WORD] * 3), logits=[15, 14, 13])
+    assert [len(words) for words in fake.asked] == [2, 1]
+
+
+def test_mentions_are_asked_in_passes_of_at_most_so_many_words(read, monkeypatch):
+    monkeypatch.setattr(pipeline, "WORDS_A_BATCH", 10)
     _, fake = read(" ثم ".join([WORD] * 3), logits=[15, 14, 13])
     assert [len(words) for words in fake.asked] == [2, 1]
 

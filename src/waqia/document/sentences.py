@@ -76,7 +76,7 @@ def times_in(text: str, start: int, end: int) -> Iterator[Span]:
     tokens = _tokens(text, start, end)
     run: list[int] = []
     for at in range(len(tokens) + 1):
-        if at < len(tokens) and _is_time(" ".join(tokens[at][2])) and not (run == [] and at and any(word in _NAMES for word in tokens[at - 1][2])):
+        if at < len(tokens) and _is_time(tokens[at][2]) and not (run == [] and at and any(word in _NAMES for word in tokens[at - 1][2])):
             run.append(at)
             continue
         if run:
@@ -86,7 +86,7 @@ def times_in(text: str, start: int, end: int) -> Iterator[Span]:
         run = []
 
 
-Token = tuple[int, int, Sequence[str]]  # start, end, folded words
+Token = tuple[int, int, tuple[str, ...]]  # start, end, folded words
 
 
 def _tokens(text: str, start: int, end: int) -> list[Token]:
@@ -97,7 +97,7 @@ def _tokens(text: str, start: int, end: int) -> list[Token]:
     while at < len(plain):
         heads = [words[0] if words else "" for _, _, words in plain[at : at + PIECES]]
         size = next((n for n in range(len(heads), 1, -1) if is_split(heads[:n])), 1)
-        words = ["".join(heads[:size]), *plain[at + size - 1][2][1:]] if size > 1 else plain[at][2]
+        words = ("".join(heads[:size]), *plain[at + size - 1][2][1:]) if size > 1 else plain[at][2]
         tokens.append((plain[at][0], plain[at + size - 1][1], words))
         at += size
     return tokens
@@ -129,15 +129,15 @@ def _counts(words: Sequence[str], at: int) -> bool:
 def _ends(tokens: list[Token], at: int) -> int:
     last = at
     while last + 1 < len(tokens) and last - at < _LONGEST and not any(word in _CLAUSE_ENDS for word in tokens[last + 1][2]):
-        if tuple(tokens[last][2][-1:]) == (".",):
+        if tokens[last][2][-1:] == (".",):
             break
         last += 1
     return last
 
 
 @lru_cache(REMEMBERED)
-def _is_time(words: str) -> bool:
-    items = [item for item in read_items(words) if item.kind != "mark"]
+def _is_time(words: tuple[str, ...]) -> bool:
+    items = [item for item in read_items(" ".join(words)) if item.kind != "mark"]
     return bool(items) and all(item.kind in _TIME or _is_day(item) for item in items)
 
 

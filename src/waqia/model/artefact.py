@@ -31,6 +31,7 @@ from waqia.labels import LabelSet
 from waqia.model.backends import GRAPHS, open_backend
 from waqia.model.calibration import Calibration
 from waqia.model.hub import HubName, fetch, hub_name
+from waqia.model.memory import give_back
 from waqia.model.probe import ask, compare
 from waqia.model.tensors import Backend
 from waqia.model.windows import WindowSettings
@@ -69,6 +70,7 @@ class Artefact:
         """Open the graphs and read the built-in sentence; ArtefactError where that does not give what the manifest says."""
         try:
             opened = open_backend(backend, self.graphs, threads)
+            give_back()
             compare(self.reads, ask(opened, self.tokenizer, self.labels, self.windows, self.calibration))
         except ArtefactError as error:
             raise ArtefactError(f"{self.folder}: {error}; copy the artefact again, or {AGAIN}") from error

@@ -16,6 +16,7 @@ from waqia.labels import LabelSet
 from waqia.model.calibration import Calibration
 from waqia.model.decode import borne_out, pick_mentions, pick_participants, sigmoid, softmax
 from waqia.model.gather import told_once
+from waqia.model.memory import HOLES
 from waqia.model.merge import BACK, Mention, clusters, decide, join_types, pair_features, stem
 from waqia.model.tensors import Backend, Encoded, Floats, Pairs, Participants, Triggers, batch
 from waqia.model.windows import Window, WindowSettings, WordRange, cut
@@ -25,6 +26,7 @@ _Owner = TypeVar("_Owner")
 
 TOKENS_A_BATCH = 512  # padded tokens in one pass of the encoder; 1,024 take 25 MB more and are no faster
 CELLS_A_BATCH = 40_000  # triggers x words x words in one pass of the participants graph; 100,000 take 30 MB more
+WORDS_A_BATCH = 512  # triggers x words there
 PAIRS_A_BATCH = 4096  # in one pass of the merging graph
 WINDOWS_TOGETHER = 128  # of one text whose mentions are merged; in a longer text happenings do not reach further
 ASKED = 3  # mentions of an incident, the most probable ones of a window, that are asked for its participants
@@ -109,7 +111,9 @@ def encode(parts: Sequence[Part], texts: Sequence[str], model: Model) -> None:
     """Run the encoder over all windows of the parts and keep their types, trigger mentions in text order, and states."""
     calibration = model.calibration
     for chosen in token_batches([((part, place), window) for part in parts for place, window in enumerate(part.windows)]):
-        encoded = model.backend.encode(batch([window for _, window in chosen], pad_id(model.tokenizer)))
+        padded = batch([window for _, window in chosen], pad_id(model.tokenizer))
+        encoded = model.backend.encode(padded)
+        HOLES.after(padded.input_ids.size)
         for row, ((part, place), window) in enumerate(chosen):
             part.types = np.maximum(part.types, sigmoid(encoded.type_logits[row] / calibration.type_temperature))
             found = list(_mentions(encoded, row, place, window, texts[part.text], calibration))
@@ -275,7 +279,8 @@ def _asked(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterato
     order = sorted(range(len(jobs)), key=lambda n: words[n])
     chosen: list[int] = []
     for n in order:
-        if chosen and (len(chosen) + 1) * words[n] ** 2 > CELLS_A_BATCH:
+        together = (len(chosen) + 1) * words[n]
+        if chosen and (together > WORDS_A_BATCH or together * words[n] > CELLS_A_BATCH):
             yield from _ask([jobs[m] for m in chosen], parts, model)
             chosen = []
         chosen.append(n)
@@ -292,6 +297,7 @@ def _ask(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[
         states[row, : lengths[row]] = parts[job.part].states[job.mention.window]
     triggers = np.array([(*job.mention.words, job.type) for job in jobs], np.int64)
     said = model.backend.participants(states, mask, Triggers(*(column.copy() for column in triggers.T)))
+    HOLES.after(mask.size)
     for row, (job, n) in enumerate(zip(jobs, lengths, strict=True)):
         yield job, Participants(said.role_logits[row, :n, :n], said.status_logits[row], said.sector_logits[row, :n])
 
