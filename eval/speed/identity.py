@@ -1,8 +1,9 @@
 """Whether a text reads the same however it is read: python -m eval.speed.identity [--count 500]
 
-Passages of data/*.jsonl are read in a stream, one by one, backwards (other batches), with more threads and in more processes, and each
-reading is compared whole, to the last digit of every probability. With the screen on, a text of which no window was left out must read as
-without it, and one of which every window was left out must report nothing. Exit code 1 where anything differs.
+Passages of data/*.jsonl, and articles of a corpus where one is here (whose windows a screen leaves out), are read in a stream, one by one,
+backwards (other batches), with more threads and in more processes, and each reading is compared whole, to the last digit of every
+probability. With the screen on, a text of which no window was left out must read as without it, and one of which every window was left
+out must report nothing. Exit code 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from eval.score.command import run
+from eval.speed.archive import articles
 from waqia.arguments import Parser
 from waqia.bulk import screen, workers
 from waqia.reader import Reader
@@ -63,11 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Read, compare, print; 1 where anything differs."""
     parser = Parser(description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="passages (default: %(default)s)")
+    parser.add_argument("--articles", type=int, default=50, help="whole articles of the corpus (default: %(default)s)")
+    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared/data/corpus", help="(default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(default: %(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="(default: %(default)s)")
     parser.add_argument("--data", type=Path, nargs="+", default=sorted((ROOT / "data").glob("*.jsonl")), help="(default: data/*.jsonl)")
     args = parser.parse_args(argv)
     texts = [json.loads(line)["text"] for path in args.data for line in path.read_text("utf-8").splitlines()][: args.count]
+    texts += articles(args.corpus, args.data, args.articles)[0]
     readings = {name: read(texts) for name, read in ways(args.threads, args.processes).items()}
     with_screen = _stream(Reader.load(threads=1, screen=screen.load()))(texts)
     plain = next(iter(readings.values()))
