@@ -73,7 +73,7 @@ def test_a_frame_has_a_row_an_incident(library, labels, row):
     pytest.importorskip(library)
     row["incidents"][0]["killed"] = 3
     frame = to_frame([parse_record(row, labels, "here")], labels, library=library)
-    assert frame.shape == (1, 24)
+    assert frame.shape == (1, 25)
     first = frame.to_dict("records")[0] if library == "pandas" else frame.to_dicts()[0]
     assert (first["id"], first["type"], first["killed"], first["initiator"], first["initiator_sector"]) == (
         "t-1",
