@@ -36,6 +36,17 @@ def test_rows_come_out_in_order_with_their_own_fields(tmp_path, reader):
     assert all({"incidents", "windows", "truncated", "error"} <= row.keys() for row in out)
 
 
+def test_the_day_of_a_row_dates_its_incidents_and_a_day_that_is_none_is_said(tmp_path, reader):
+    rows = rows_of(1) + [
+        {**row, "id": name, "date": date} for row in rows_of(1) for name, date in (("undated", None), ("odd", "2024-02-30"))
+    ]
+    run(write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", reader)
+    told, undated, odd = read(tmp_path / "out.jsonl")
+    assert [incident["date"] for incident in told["incidents"]] == ["2023-12-31"]
+    assert ["date" in incident for incident in undated["incidents"]] == [False]
+    assert (odd["incidents"], "expected a day that exists" in odd["error"]) == ([], True)
+
+
 def test_a_finished_batch_started_again_writes_nothing(tmp_path, reader):
     source, target = write(tmp_path / "in.jsonl", rows_of(5)), tmp_path / "out.jsonl"
     run(source, target, reader)

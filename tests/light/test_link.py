@@ -223,3 +223,15 @@ def test_incidents_are_looked_up_by_rare_words_alone() -> None:
     words = [key for key in linker._blocks if isinstance(key, str)]
     assert "قسطون" in words
     assert "قتل" not in words  # one text in ninety at most has a rare word
+
+
+def test_the_words_of_the_killed_are_not_those_of_the_injured() -> None:
+    text = "قتل أربعة أطفال، وأصيب خمسة آخرون بقصف مدفعي على بلدة قسطون"
+    row = _row("a", text, place="بلدة قسطون", casualties="قتل أربعة أطفال")
+    start = text.index("وأصيب")
+    row["incidents"][0]["participants"].append(
+        {"start": start, "end": start + 16, "text": text[start : start + 16], "role": "casualties", "sector": None}
+    )
+    (event,) = _events(row)
+    told = {kind: [(span["text"], span["value"]) for span in event["told_by"][kind]] for kind in ("killed", "injured")}
+    assert told == {"killed": [("قتل أربعة أطفال", 4)], "injured": [("وأصيب خمسة آخرون", 5)]}

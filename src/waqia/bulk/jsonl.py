@@ -206,7 +206,7 @@ def _row(line: bytes, number: int, end: int, where: str, first: dict[str, int]) 
     first[said] = number
     if not isinstance(text, str):
         return Row(number, end, said, head, "", f"{where}: text is {_short(text)}, expected text")
-    return Row(number, end, said, head, text, None)
+    return Row(number, end, said, head, text, None, fields.get("date"))
 
 
 def _faulty(number: int, end: int, fault: str, pairs: Mapping[str, str] | None = None) -> Row:

@@ -64,16 +64,20 @@ def _vagueness(place: Mapping[str, Any]) -> tuple[bool, bool, bool]:
 
 
 def _counts(telling: Sequence[Source], kind: str, role: str | None) -> tuple[dict[str, int] | None, list[dict[str, Any]]]:
-    """The least and the most of the sources' totals, and the casualties spans of the first source that tells each."""
+    """The least and the most of the sources' totals, and what tells each in the first source that has it."""
     known = [(source["incident"][kind], n, source) for n, source in enumerate(telling) if source["incident"].get(kind) is not None]
     if not known:
         return None, []
     least, most = (choose(known, key=lambda each: (each[0], -each[1] if choose is max else each[1])) for choose in (min, max))
     chosen = [least] if least[0] == most[0] else [least, most]
-    spans = [
-        {**_by(source, p), "value": value} for value, _, source in chosen for p in source["incident"]["participants"] if p["role"] == role
-    ]
+    spans = [{**_by(source, span), "value": value} for value, _, source in chosen for span in _tellers(source, kind, role)]
     return {"min": least[0], "max": most[0]}, spans
+
+
+def _tellers(source: Source, kind: str, role: str | None) -> list[Mapping[str, Any]]:
+    """The span of a source that gives its count, where facts name one; else all its casualties."""
+    told = _facts(source).get("counts", {}).get(kind)
+    return [told["span"]] if told else [p for p in source["incident"]["participants"] if p["role"] == role]
 
 
 def _actors(telling: Sequence[Source]) -> list[dict[str, Any]]:
