@@ -17,7 +17,7 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -331,7 +331,7 @@ def _mend(lines: BinaryIO, source: str | Path, target: Path, reader: Reader, man
     log.info("%s: the input has changed; %d rows are kept, the others are read again", target, len(kept))
     lines.seek(0)
     rows = (row for row in _rows(lines, _name(source)) if row.line <= last)
-    blank = (Row(row.line, row.end, row.id, row.head, "" if row.line in kept else row.text, row.fault) for row in rows)
+    blank = (replace(row, text="") if row.line in kept else row for row in rows)
     partial, again = target.with_name(f"{target.name}.part"), 0
     with target.open("rb") as old, partial.open("wb", buffering=0) as out:
         for row, reading in _readings(blank, reader, many):
