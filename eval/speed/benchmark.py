@@ -8,7 +8,8 @@ processor time, so other processes on the machine weigh little; latencies and co
   token head, fed with `waqia`'s windows and token-budget batches; `waqia` does more: all heads, and incidents with their participants.
 - x pipeline: processor time of `pipeline batch 1` over that of the engine, paired by round.
 - limit: operations of the encoder's products a second, as a part of the best single product (tokens x width x intermediate) that this
-  machine computed in the same round in that precision. Heads and tokenising count as nothing, so `waqia` does better than shown.
+  machine computed in the same round in that precision. Heads and tokenising count as nothing, so `waqia` does better than shown;
+  the line below the table has its encode graph alone, without the participants and all that is no graph.
 - changed: of the passages read one by one, how many read differently in a batch.
 - `mini` is the shipped model, which is in int8, and in fp32 what its weights stand for; `base` is AraBERT-base's shape with random
   weights, its trigger threshold set so that it finds as many triggers as the shipped model does; all int8 is static, by train.quantise.
@@ -136,6 +137,10 @@ def figures(
         "installed_mb": installed_mb(NEEDS[next(kind for kind in NEEDS if name.startswith(kind))]),
         "changed": mine[0]["changed"],
     }  # fmt: skip
+    if "encoder_cpu_s" in mine[0]:
+        result["encoder_share_of_limit"] = spread(
+            shape["flops"] / one["encoder_cpu_s"] / (limit[precision] * 1e9) for one, limit in zip(mine, limits, strict=True)
+        )
     if BASELINE in rounds:
         result["times_pipeline"] = spread(a["cpu_s"] / b["cpu_s"] for a, b in zip(rounds[BASELINE], mine, strict=True))
         slow = np.concatenate([one["latencies_s"] for one in rounds[BASELINE]]) * 1000
@@ -225,6 +230,9 @@ def _shape_lines(measured: Mapping[str, Any]) -> list[str]:
     if compared:
         counts = ", ".join(f"{name} {count}" for name, count in compared.items())
         lines.append(f"passages whose labels or offsets are unlike those of {REFERENCE}: {counts}")
+    alone = {name: one["encoder_share_of_limit"]["median"] for name, one in measured["engines"].items() if "encoder_share_of_limit" in one}
+    if alone:
+        lines.append("the encode graph alone, of the limit: " + ", ".join(f"{name} {share:.0%}" for name, share in alone.items()))
     for one in measured["articles"]:
         memory = "" if one["peak_mb"] is None else f", peak {one['peak_mb']:.0f} MB"
         lines.append(f"{one['engine']}, a stream of {one['articles']}: {one['cpu_s'] * 1000:.2f} ms of processor time an article{memory}")

@@ -87,6 +87,25 @@ def _waqia(artefact: Path, backend: str, threads: int) -> Engine:
     return Engine(lambda texts: [answer(reading) for reading in reader.read_many(texts)], lambda text: answer(reader.read(text)))
 
 
+def encoder_s(name: str, folder: Path, threads: int, texts: Sequence[str]) -> float:
+    """Processor seconds of the encode graph alone over the batches of the texts, as `waqia` makes them."""
+    from waqia.model import artefact
+    from waqia.model.pipeline import pad_id, token_batches
+    from waqia.model.tensors import batch
+    from waqia.model.windows import split
+
+    _, backend, *rest = name.split()
+    loaded = artefact.load(folder / ("artefact-int8" if rest else "artefact"))
+    opened = loaded.open(backend, threads)
+    windows = [(None, window) for text in texts for window in split(text, loaded.tokenizer, loaded.windows)]
+    batches = [batch([window for _, window in chosen], pad_id(loaded.tokenizer)) for chosen in token_batches(windows)]
+    opened.encode(batches[0])
+    since = time.process_time()
+    for one in batches:
+        opened.encode(one)
+    return time.process_time() - since
+
+
 Run = Callable[[Any, Any], Any]  # token ids and mask (B, T) -> labels (B, T)
 
 
@@ -166,7 +185,8 @@ def measure(name: str, folder: Path, threads: int, latencies: int, started: floa
         waits.append(time.perf_counter() - since)
     changed = sum(a != b for a, b in zip(alone, together, strict=False))
     times = {"cold_s": cold, "cpu_s": cpu, "wall_s": wall, "latencies_s": waits}
-    return {**times, "peak_mb": peak_mb(), "changed": changed, "answers": together if name.startswith("waqia") else []}
+    said = {**times, "peak_mb": peak_mb(), "changed": changed, "answers": together if name.startswith("waqia") else []}
+    return said | ({"encoder_cpu_s": encoder_s(name, folder, threads, texts)} if name.startswith("waqia") else {})
 
 
 def many_articles(name: str, folder: Path, threads: int, articles: int) -> dict[str, Any]:

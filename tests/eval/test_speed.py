@@ -91,6 +91,10 @@ def test_ratios_are_paired_by_round_and_shares_are_of_the_rounds_own_limit():
     assert result["tokens_per_cpu_s"]["median"] == 500
     assert result["latency_ms"]["p50"] == pytest.approx(20)
     assert result["p95_of_pipeline"] == pytest.approx(1.0)
+    assert "encoder_share_of_limit" not in result
+    reader = {"waqia onnxruntime int8": [{**measured(1.0), "encoder_cpu_s": 0.5}]}
+    alone = figures("waqia onnxruntime int8", reader, limits[1:], shape)
+    assert alone["encoder_share_of_limit"]["median"] == 2 * alone["share_of_limit"]["median"] == 0.5
 
 
 def test_an_engine_that_cannot_run_here_says_why_in_its_row():
@@ -120,3 +124,4 @@ def test_the_whole_road_runs_in_processes_of_its_own():
     text = "\n".join(table(json.loads(json.dumps(report))))
     assert "waqia onnxruntime, a stream of 8" in text
     assert "import waqia" in text
+    assert "the encode graph alone, of the limit: waqia onnxruntime " in text

@@ -78,7 +78,7 @@ def read(labels, tokenizer):
 
 
 def test_the_bounds_of_a_pass_are_pinned():
-    assert (pipeline.ASKED, pipeline.WINDOWS_TOGETHER, pipeline.TOKENS_A_BATCH) == (3, 128, 512)
+    assert (pipeline.ASKED, pipeline.AROUND, pipeline.WINDOWS_TOGETHER, pipeline.TOKENS_A_BATCH) == (3, 48, 128, 512)
     assert (pipeline.CELLS_A_BATCH, pipeline.WORDS_A_BATCH, pipeline.PAIRS_A_BATCH) == (40_000, 512, 4096)
 
 
@@ -105,6 +105,14 @@ def test_the_surest_of_the_mentions_asked_decides_whether_a_span_is_a_participan
     ((place,),) = (incident.participants for incident in reading.incidents)
     assert (place.text, place.role, place.sector) == ("حلب", "place", None)
     assert place.score == pytest.approx(1 / (1 + np.exp(-3.0)), abs=1e-6)
+
+
+def test_a_mention_sees_48_words_on_either_side_and_what_is_told_there_keeps_its_place(read):
+    text = " ".join(["ثم"] * 60 + [WORD] + ["ثم"] * 30 + ["حلب"] + ["ثم"] * 40)
+    (reading,), fake = read(text, logits=[15], roles={48: {(79, 79, 3): 3.0}}, windows=WindowSettings(256, 8))
+    assert fake.asked == [[48]]  # word 60 of the text, as the words that are read for it count
+    ((place,),) = (incident.participants for incident in reading.incidents)
+    assert (place.text, place.role) == ("حلب", "place")
 
 
 def test_the_mean_of_the_logits_of_all_mentions_asked_decides_the_status(read, labels):

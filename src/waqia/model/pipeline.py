@@ -27,8 +27,10 @@ _Owner = TypeVar("_Owner")
 TOKENS_A_BATCH = 512  # padded tokens in one pass of the encoder; 1,024 take 25 MB more and are no faster
 CELLS_A_BATCH = 40_000  # triggers x words x words in one pass of the participants graph; 100,000 take 30 MB more
 WORDS_A_BATCH = 512  # triggers x words there
+UNSEEN = -100.0  # logit of a span that no mention saw whole, as of one that ends before it begins
 PAIRS_A_BATCH = 4096  # in one pass of the merging graph
 WINDOWS_TOGETHER = 128  # of one text whose mentions are merged; in a longer text happenings do not reach further
+AROUND = 48  # words on either side of a mention that are read for its participants: all of a window takes twice as long in articles
 ASKED = 3  # mentions of an incident, the most probable ones of a window, that are asked for its participants
 
 
@@ -178,6 +180,7 @@ class _Job(NamedTuple):
     incident: int
     mention: Mention
     type: int
+    words: WordRange  # of its window: those that are read for it, see AROUND
 
 
 def _parts(of_texts: Sequence[Sequence[Window]], model: Model) -> Iterator[list[Part]]:
@@ -241,15 +244,15 @@ def _likely(one: Happening, model: Model) -> bool:
 
 def _incidents(parts: Sequence[Part], found: Sequence[Sequence[Happening]], texts: Sequence[str], model: Model) -> list[list[Incident]]:
     """The incidents of each part, with what all their mentions say of participants and status."""
-    jobs = _jobs(found)
+    jobs = _jobs(found, parts)
     left = Counter((job.part, job.incident, job.mention.window) for job in jobs)
-    waiting: dict[tuple[int, int, int], list[Participants]] = defaultdict(list)
+    waiting: dict[tuple[int, int, int], list[tuple[WordRange, Participants]]] = defaultdict(list)
     statuses: dict[tuple[int, int], list[Floats]] = defaultdict(list)
     told: dict[tuple[int, int], list[tuple[int, list[Participant]]]] = defaultdict(list)
     for job, one in _asked(jobs, parts, model):
         key, whole = (job.part, job.incident, job.mention.window), (job.part, job.incident)
         statuses[whole].append(one.status_logits)
-        waiting[key].append(one)
+        waiting[key].append((job.words, one))
         if len(waiting[key]) == left[key]:  # at once: kept for all incidents, the answers would be most of what reading takes of memory
             part = parts[job.part]
             picked = list(_participants(part.windows[job.mention.window], waiting.pop(key), texts[part.text], model))
@@ -260,7 +263,7 @@ def _incidents(parts: Sequence[Part], found: Sequence[Sequence[Happening]], text
     ]
 
 
-def _jobs(found: Sequence[Sequence[Happening]]) -> list[_Job]:
+def _jobs(found: Sequence[Sequence[Happening]], parts: Sequence[Part]) -> list[_Job]:
     """Up to ASKED mentions of every incident in every window."""
     jobs = []
     for place, happenings in enumerate(found):
@@ -269,13 +272,15 @@ def _jobs(found: Sequence[Sequence[Happening]]) -> list[_Job]:
             for mention in one.mentions:
                 asked[mention.window] = asked.get(mention.window, 0) + 1
                 if asked[mention.window] <= ASKED:
-                    jobs.append(_Job(place, number, mention, one.type))
+                    last = len(parts[place].windows[mention.window].words)
+                    words = WordRange(max(0, mention.words.start - AROUND), min(last, mention.words.stop + AROUND))
+                    jobs.append(_Job(place, number, mention, one.type, words))
     return jobs
 
 
 def _asked(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[tuple[_Job, Participants]]:
-    """What the participants graph says of mentions, those in windows of like length together."""
-    words = [len(parts[job.part].windows[job.mention.window].words) for job in jobs]
+    """What the participants graph says of mentions, those of which like many words are read together."""
+    words = [job.words.length for job in jobs]
     order = sorted(range(len(jobs)), key=lambda n: words[n])
     chosen: list[int] = []
     for n in order:
@@ -289,13 +294,13 @@ def _asked(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterato
 
 
 def _ask(jobs: Sequence[_Job], parts: Sequence[Part], model: Model) -> Iterator[tuple[_Job, Participants]]:
-    lengths = [len(parts[job.part].windows[job.mention.window].words) for job in jobs]
+    lengths = [job.words.length for job in jobs]
     mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
     width = parts[jobs[0].part].states[jobs[0].mention.window].shape[1]
     states = np.zeros((*mask.shape, width), np.float32)
     for row, job in enumerate(jobs):
-        states[row, : lengths[row]] = parts[job.part].states[job.mention.window]
-    triggers = np.array([(*job.mention.words, job.type) for job in jobs], np.int64)
+        states[row, : lengths[row]] = parts[job.part].states[job.mention.window][slice(*job.words)]
+    triggers = np.array([(*(np.array(job.mention.words) - job.words.start), job.type) for job in jobs], np.int64)
     said = model.backend.participants(states, mask, Triggers(*(column.copy() for column in triggers.T)))
     HOLES.after(mask.size)
     for row, (job, n) in enumerate(zip(jobs, lengths, strict=True)):
@@ -316,17 +321,30 @@ def _incident(
     return Incident(list(labels.incident_types)[one.type], status, trigger, participants, one.score, mentions)
 
 
-def _participants(window: Window, said: Sequence[Participants], text: str, model: Model) -> Iterator[Participant]:
+def _participants(window: Window, said: Sequence[tuple[WordRange, Participants]], text: str, model: Model) -> Iterator[Participant]:
     """Participants of an incident in one window: what the surest of its mentions there says of a span; their mean decides the sector."""
     labels, calibration = model.labels, model.calibration
     roles, sectors = list(labels.roles), list(labels.sectors)
     thresholds = np.array([calibration.role_thresholds[name] for name in roles], np.float32)
-    role_logits = np.max([one.role_logits for one in said], 0)
-    sector_logits = np.mean([one.sector_logits for one in said], 0)
+    first, role_logits, sector_logits = _together(said)
     for role, words, score in pick_participants(role_logits, thresholds, calibration.role_temperature):
-        span = _span(window, words, text)
+        span = _span(window, WordRange(first + words.start, first + words.stop), text)
         sector = sectors[int(sector_logits[slice(*words)].mean(0).argmax())] if labels.roles[roles[role]].sector else None
         yield Participant(span.start, span.end, span.text, roles[role], sector, score)
+
+
+def _together(said: Sequence[tuple[WordRange, Participants]]) -> tuple[int, Floats, Floats]:
+    """The first word that a mention saw, and from there on the largest role logits and the mean sector logits of those that saw a word."""
+    first, last = min(words.start for words, _ in said), max(words.stop for words, _ in said)
+    (_, one), n = said[0], last - first
+    roles = np.full((n, n, one.role_logits.shape[2]), UNSEEN, np.float32)
+    sectors, seen = np.zeros((n, one.sector_logits.shape[1]), np.float32), np.zeros((n, 1), np.float32)
+    for words, one in said:
+        within = slice(words.start - first, words.stop - first)
+        np.maximum(roles[within, within], one.role_logits, out=roles[within, within])
+        sectors[within] += one.sector_logits
+        seen[within] += 1
+    return first, roles, np.asarray(sectors / np.maximum(seen, 1), np.float32)
 
 
 def _span(window: Window, words: WordRange, text: str) -> Span:
