@@ -82,7 +82,8 @@ def _points(group: str) -> set[int]:
 
 MARKS = _marks()
 _ON_LETTERS, _FOLD = re.compile(f"[{DIACRITICS}{TATWEEL}]"), str.maketrans(SPELLINGS)
-_TRAILING = re.compile(f"[{MARKS}]*+")
+HALFWIDTH = "\uff9e\uff9f"  # marks of Katakana that have a width, but not once NFKC has made them marks as the others
+_TRAILING = re.compile(f"[{MARKS}{HALFWIDTH}]*+")
 
 
 def fold(word: str) -> str:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waqia import RecordError
-from waqia.arabic import ISOLATED, MARKS, sentence_starts
+from waqia.arabic import HALFWIDTH, ISOLATED, MARKS, sentence_starts
 from waqia.model import artefact
 from waqia.model.windows import WindowSettings, split
 from waqia.records import dump_row, parse_line, parse_record
@@ -24,7 +24,7 @@ TEXTS = int(os.environ.get("WAQIA_FUZZ", "3000"))
 SEED = int(os.environ.get("WAQIA_FUZZ_SEED", "1"))
 TOKENIZER = artefact.load().tokenizer
 SETTINGS = (WindowSettings(16, 4), WindowSettings(24, 0), WindowSettings(256, 64))
-MARK = re.compile(f"[{MARKS}]")
+MARK = re.compile(f"[{MARKS}{HALFWIDTH}]")
 PIECES = [
     "قصف", "مدفعي", "حلب", "و", "د.ا.عش", "قصـ.ـف", "ق*تل", "قَصْفٌ", "القـــصف", "ﷺ", "﷽", "ﻗﺼﻒ", "١٢", "12", "3.5", "🔴",
     "▪\ufe0f", "🇸🇾",     "👩\u200d👧", "€", "°", "™", "㎞", "½", "´", "\ufe70", "\ufe77", "\ufc60", "\u06dd", "\u0600", "\u200f",

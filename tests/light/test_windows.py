@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from waqia import ArtefactError, ConfigError
-from waqia.arabic import MARKS, SIGNS
+from waqia.arabic import HALFWIDTH, MARKS, SIGNS
 from waqia.model import artefact
 from waqia.model import windows as windows_module
 from waqia.model.tensors import batch
@@ -102,6 +102,9 @@ MARK = re.compile(f"[{MARKS}]")
 def test_every_mark_is_dropped_and_belongs_to_the_word_before_it():
     marks = [chr(point) for point in POINTS if MARK.match(chr(point))]
     assert len(marks) > 5900
+    alone = {chr(point) for point in POINTS if all(MARK.match(sign) for sign in unicodedata.normalize("NFKC", chr(point)))}
+    assert alone - {*marks, "\uff9e", "\uff9f"} == set()
+    marks += HALFWIDTH
     expected = [word for mark in marks for word in (f"قصف{mark}", f"ق{mark}صف")]
     assert read(" ".join(expected)) == [(word, SHELLING) for word in expected]
 
