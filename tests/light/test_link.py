@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from waqia.bulk import link as link_module
 from waqia.bulk.clues import Tables
 from waqia.bulk.likeness import NAMES, Weights
 from waqia.bulk.link import Linker, link
@@ -54,6 +55,14 @@ def _events(*rows: dict[str, Any], weights: Weights | None = None) -> list[dict[
 
 def _ids(*rows: dict[str, Any]) -> list[list[str]]:
     return [[source["id"] for source in event["sources"]] for event in _events(*rows)]
+
+
+def test_events_of_other_years_that_share_more_words_do_not_keep_out_one_of_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "NEAREST", 4)
+    more = f"{STRIKE} في حي الزعفران"
+    old = [_row(f"old{n}", more, date=f"{1990 + n}-08-08") for n in range(5)]
+    events = _events(*old, _row("a", AGAIN), _row("b", more), weights=Weights(**{**ONLY, "rarest": 1.0}))
+    assert [[source["id"] for source in event["sources"]] for event in events[5:]] == [["a", "b"]]
 
 
 def test_two_outlets_on_one_strike_are_one_event_and_another_strike_is_its_own() -> None:

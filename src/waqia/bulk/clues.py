@@ -201,6 +201,7 @@ def stem(word: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(4096)
 def ordinal(day: str) -> int:
     """The number of an ISO day."""
     return datetime.date.fromisoformat(day).toordinal()

@@ -15,11 +15,13 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
+from heapq import nsmallest
 from typing import IO, Any
 
 from waqia.bulk.clues import Clue, Passage, Rarity, Tables, clues_of, from_plain, ordinal, text_clue, to_plain
 from waqia.bulk.events import ROW, fault
-from waqia.bulk.likeness import RARE, Bag, Weights, features, score, weigh
+from waqia.bulk.likeness import APART, RARE, Bag, Weights, features, score, weigh
 from waqia.bulk.telling import told
 from waqia.errors import RecordError
 
@@ -29,6 +31,8 @@ BLOCK = 64  # newest incidents of a block
 NEAREST = 24  # incidents compared, those that share most
 MEMBERS = 6  # newest incidents of an event that a new one is compared with
 UNRELATED = -6.0  # the score with a member that cannot be compared
+
+Reach = tuple[int, int]  # ordinals of a first and a last day
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Linker:
     def __init__(self, tables: Tables, weights: Weights | None = None, old: Iterable[Mapping[str, Any]] = ()) -> None:
         self.tables, self.weights = tables, weights or Weights()
         self.events: list[Event] = []
+        self._reach: list[Reach | None] = []  # of each event
         self.skipped = self.attached = 0
         self._rarity = Rarity(tables)
         self._blocks: dict[Any, deque[int]] = {}
@@ -102,8 +107,9 @@ class Linker:
     def _restore(self, line: Mapping[str, Any]) -> None:
         event = Event(line["id"], [], list(line["merges"]))
         self.events.append(event)
-        for source in line["sources"]:
-            clue = _shared(from_plain(source["clue"], source["passages"]))
+        clues = [_shared(from_plain(source["clue"], source["passages"])) for source in line["sources"]]
+        self._reach.append(reduce(_joined, map(_reach, clues)))
+        for clue, source in zip(clues, line["sources"], strict=True):
             if clue.row not in self._before:
                 self._rarity.add(clue.words)
                 self._before.add(clue.row)
@@ -122,10 +128,12 @@ class Linker:
             against = {"id": other.clue.row, "number": other.clue.number}
             event.merges.append({"id": clue.row, "number": clue.number, "with": against, "score": round(mean, 3), "clues": why})
             event.members.append(member)
+            self._reach[number] = _joined(self._reach[number], _reach(clue))
             self.attached += not found_event
         elif found_event:
             number = len(self.events)
             self.events.append(Event(f"{clue.row}#{clue.number}", [member]))
+            self._reach.append(_reach(clue))
         else:
             return
         self._file(clue, bag, number)
@@ -152,12 +160,14 @@ class Linker:
         return best
 
     def nearest(self, clue: Clue, bag: Bag) -> list[int]:
-        """Events with an incident that shares most, the most first; of equals the newer."""
+        """Events with an incident that shares most, the most first, of equals the newer; none whose texts are all too far away in time."""
         shared: dict[int, float] = {}
         for key, weight in self._keys(clue, bag, KEYS):
             for number in self._blocks.get(key, ()):
                 shared[number] = shared.get(number, 0.0) + weight
-        return sorted(shared, key=lambda number: (-shared[number], -number))[:NEAREST]
+        own = _reach(clue)
+        near = (number for number in shared if _may_meet(own, self._reach[number]))
+        return nsmallest(NEAREST, near, key=lambda number: (-shared[number], -number))
 
     def crowd(self, clue: Clue) -> int:
         """How many incidents so far are within a day of one; 0 where its day is unknown."""
@@ -218,6 +228,24 @@ def link(
     for row in rows:
         linker.add(row)
     return linker
+
+
+def _reach(clue: Clue) -> Reach | None:
+    """From the first to the last of the days of a text and of what it tells; None for a text without a day: it may be of any."""
+    if clue.published is None:
+        return None
+    day = ordinal(clue.published)
+    first, last = clue.span or (day, day)
+    return min(day, first), max(day, last)
+
+
+def _joined(one: Reach | None, other: Reach | None) -> Reach | None:
+    return (min(one[0], other[0]), max(one[1], other[1])) if one and other else None
+
+
+def _may_meet(one: Reach | None, other: Reach | None) -> bool:
+    """Whether `features` may find anything in a pair of these days."""
+    return not (one and other) or max(one[0] - other[1], other[0] - one[1]) <= APART
 
 
 def _day(clue: Clue) -> int | None:
