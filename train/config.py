@@ -146,13 +146,14 @@ class CalibrationSettings(Part):
 
     `reports_cost` is the F1 of incidents that keeping more passages free of them may cost; `shrink` the gold items at which a label's own
     threshold counts as much as that of all labels together; `side_by_side` the code points at most between two participants of a role that
-    are named together.
+    are named together; `around` the words on either side of a mention among which its participants are looked for.
     """
 
     tried: Tried
     reports_cost: Share
     shrink: Positive
     side_by_side: Annotated[int, Field(ge=0)]
+    around: Count
 
 
 class FinetuneConfig(Part):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,8 @@ def check(records: Sequence[Record], tokenizer: Tokenizer, labels: LabelSet, set
 
     reach = Reach()
     oracle = Oracle(list(read_windows(records, tokenizer, labels, settings, reach)), Sizes.of(labels))
-    model = Model("oracle", oracle, tokenizer, labels, settings, Calibration.plain(labels))
+    plain = replace(Calibration.plain(labels), around=settings.max_tokens)  # whole windows: what lies further off is no fault of labels
+    model = Model("oracle", oracle, tokenizer, labels, settings, plain)
     readings = read_texts([record.text for record in records], model)
     read = [Record(r.id, r.text, reading.incidents) for r, reading in zip(records, readings, strict=True)]
     scores = score(records, read, labels)
@@ -84,13 +85,14 @@ class Oracle:
         self.rows = list(self.features.values())
 
     def encode(self, batch: Batch) -> Encoded:
-        """Logits that say the targets; a word's state is the number of its window, and of the incident that it tells."""
+        """Logits that say the targets; a word's state is the number of its window, of the incident that it tells, and its own."""
         size, words = batch.word_starts.shape
         types = np.full((size, self.sizes.types), -SURE, np.float32)
         triggers = np.zeros((size, words, 1 + self.sizes.types), np.float32)
         triggers[..., 0] = SURE
         inside = np.full((size, words), -SURE, np.float32)
-        states = np.zeros((size, words, 2), np.float32)
+        states = np.zeros((size, words, 3), np.float32)
+        states[..., 2] = np.arange(words)
         for place, (ids, mask) in enumerate(zip(batch.input_ids, batch.attention_mask, strict=True)):
             row = self.features[tuple(ids[mask == 1].tolist())]
             states[place, :, 0] = self.rows.index(row)
@@ -102,20 +104,23 @@ class Oracle:
         return Encoded(types, triggers, inside, states)
 
     def participants(self, word_states: Floats, word_mask: Ints, triggers: Triggers) -> Participants:
-        """Logits that say the spans of each trigger."""
+        """Logits that say the spans of each trigger, as far as they lie within the words that are read for it."""
         size, words = word_mask.shape
         roles = np.full((size, words, words, self.sizes.roles), -SURE, np.float32)
         statuses = np.zeros((size, self.sizes.statuses), np.float32)
         sectors = np.zeros((size, words, self.sizes.sectors), np.float32)
         for place in range(size):
-            row = self.rows[int(word_states[place, 0, 0])]
-            wanted = (int(triggers.start[place]), int(triggers.stop[place]), int(triggers.type[place]))
+            window, _, first = word_states[place, 0].astype(int)
+            row, there = self.rows[window], int(word_mask[place].sum())
+            wanted = (first + triggers.start[place], first + triggers.stop[place], triggers.type[place])
             number = next(n for n, trigger in enumerate(row["triggers"]) if tuple(trigger[:3]) == wanted)
             statuses[place, row["triggers"][number][3]] = SURE
             for trigger, role, start, stop, sector in row["spans"]:
-                if trigger == number:
-                    roles[place, *ends(start, stop), role] = SURE
-                if trigger == number and sector >= 0:
+                start, stop = start - first, stop - first
+                if trigger != number or start < 0 or stop > there:
+                    continue
+                roles[place, *ends(start, stop), role] = SURE
+                if sector >= 0:
                     sectors[place, start:stop, sector] += SURE / (stop - start)
         return Participants(roles, statuses, sectors)
 

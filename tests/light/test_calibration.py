@@ -32,8 +32,9 @@ def test_a_calibration_without_one_of_its_numbers_is_refused(labels):
 
 def test_a_calibration_of_before_gathering_had_settings_reads_as_it_did(labels):
     data = Calibration.plain(labels).to_dict()
-    del data["apart_threshold"], data["side_by_side"]
-    assert (Calibration.from_dict(data).apart_threshold, Calibration.from_dict(data).side_by_side) == (0.5, 20)
+    del data["apart_threshold"], data["side_by_side"], data["around"]
+    read = Calibration.from_dict(data)
+    assert (read.apart_threshold, read.side_by_side, read.around) == (0.5, 20, 48)
 
 
 def test_asking_for_less_brings_the_thresholds_of_mentions_and_texts_down(labels):

@@ -26,7 +26,7 @@ TRIED = Tried(
     reports=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     apart=(0.5,),
 )
-SETTINGS = CalibrationSettings(tried=TRIED, reports_cost=0.002, shrink=40, side_by_side=20)
+SETTINGS = CalibrationSettings(tried=TRIED, reports_cost=0.002, shrink=40, side_by_side=20, around=48)
 
 
 def a_run(labels, settings=SETTINGS, **more):
@@ -142,7 +142,7 @@ def test_thresholds_leave_out_types_that_nobody_asked_for_and_roles_see_what_the
     result, told = calibrate.calibrate(a_run(labels), records)
     assert told == fits
     assert (result.type_temperature, result.trigger_temperature, result.reports) == (2.0, 1.0, 0.1)
-    assert (result.apart_threshold, result.side_by_side) == (0.5, 20)
+    assert (result.apart_threshold, result.side_by_side, result.around) == (0.5, 20, 48)
     assert set(result.trigger_thresholds.values()) == {0.55}  # 0.8 right, 0.3 wrong
     assert set(result.role_thresholds.values()) == {0.475}  # 0.9 right, half-way to LEAST: the incident of 0.3 is not kept
 

@@ -22,7 +22,7 @@ TEXT = "قصف ثم قصف ثم قصف"
 
 def a_run(labels):
     tried = Tried(mentions=(0.2, 0.4), merging=(0.5,), same_type=(1.0,), reports=(0.5,), apart=(0.55, 0.35))
-    settings = CalibrationSettings(tried=tried, reports_cost=0.002, shrink=40, side_by_side=15)
+    settings = CalibrationSettings(tried=tried, reports_cost=0.002, shrink=40, side_by_side=15, around=30)
     return SimpleNamespace(labels=labels, config=SimpleNamespace(calibration=settings))
 
 
@@ -152,7 +152,7 @@ def test_every_step_of_a_calibration_sees_what_the_steps_before_it_fitted(labels
     assert steps[3][1].trigger_thresholds["shelling"] == pytest.approx((0.8 + 0.05) / 2, abs=1e-4)
     assert steps[3][1].role_thresholds["target"] == pytest.approx((0.6 + 0.05) / 2, abs=1e-4)
     assert (steps[3][1].reports, result.reports) == (0.0, 0.25)
-    assert (steps[1][1].apart_threshold, steps[1][1].side_by_side) == (0.55, 15)
+    assert (steps[1][1].apart_threshold, steps[1][1].side_by_side, steps[1][1].around) == (0.55, 15, 30)
     assert (steps[4][1].reports, steps[4][1].apart_threshold, result.apart_threshold) == (0.25, 0.55, 0.35)
     assert str(result.to_dict()) in caplog.text
     assert str(fits) in caplog.text

@@ -49,7 +49,7 @@ def start(root, config, processes=1):
 
 
 def pretrained(config):
-    """Pretrain here, on one thread as the processes of `start` do, so that the losses are theirs to the last bit."""
+    """Pretrain here, on one thread; on some processors the losses are those of a process of `start` but for the last bit."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)  # of what this process may have trained before
@@ -77,9 +77,9 @@ def losses(folder):
 
 @pytest.fixture(scope="module")
 def whole(root, tmp_path_factory):
-    """A finished smoke run."""
+    """A finished smoke run, in a process of its own as those that are killed."""
     folder = tmp_path_factory.mktemp("pretrain")
-    pretrained(configure(root, folder))
+    finish(start(root, configure(root, folder)))
     return folder
 
 
@@ -106,7 +106,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(root, tmp_path, w
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    pretrained(config)
+    finish(start(root, config))
     assert losses(tmp_path / "cut") == losses(whole)
 
 

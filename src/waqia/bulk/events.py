@@ -37,6 +37,7 @@ WHERE = (_WHERE, NONE)
 FACTS = (
     {
         "date?": ({"start": day, "end": day, "time_precision": int, "span?": SPAN}, NONE),
+        "counts?": {"*": {"span": SPAN}},
         "places?": [{**_WHERE, "latitude": NUMBER, "longitude": NUMBER, "span": SPAN}],
         "actors?": [{"role": str, "id": str, "name_en": str, "name_ar": str, "country": TEXT, "span": SPAN}],
     },

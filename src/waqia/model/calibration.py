@@ -28,6 +28,7 @@ class Calibration:
     same_type_threshold: float = 1.0  # the same as merge_threshold for happenings that have come out as one type; 1 joins none
     apart_threshold: float = 0.5  # probability from which an actor named elsewhere is a participant of its own, see gather.told_once
     side_by_side: int = 20  # code points at most between two participants of a role that are named together: «و», a comma, a title
+    around: int = 48  # words on either side of a mention that are read for its participants: a whole window costs twice that in articles
 
     @classmethod
     def plain(cls, labels: LabelSet, threshold: float = 0.5) -> Calibration:

@@ -30,7 +30,6 @@ WORDS_A_BATCH = 512  # triggers x words there
 UNSEEN = -100.0  # logit of a span that no mention saw whole, as of one that ends before it begins
 PAIRS_A_BATCH = 4096  # in one pass of the merging graph
 WINDOWS_TOGETHER = 128  # of one text whose mentions are merged; in a longer text happenings do not reach further
-AROUND = 48  # words on either side of a mention that are read for its participants: all of a window takes twice as long in articles
 ASKED = 3  # mentions of an incident, the most probable ones of a window, that are asked for its participants
 
 
@@ -180,7 +179,7 @@ class _Job(NamedTuple):
     incident: int
     mention: Mention
     type: int
-    words: WordRange  # of its window: those that are read for it, see AROUND
+    words: WordRange  # of its window: those that are read for it, see `around` of the calibration
 
 
 def _parts(of_texts: Sequence[Sequence[Window]], model: Model) -> Iterator[list[Part]]:
@@ -244,7 +243,7 @@ def _likely(one: Happening, model: Model) -> bool:
 
 def _incidents(parts: Sequence[Part], found: Sequence[Sequence[Happening]], texts: Sequence[str], model: Model) -> list[list[Incident]]:
     """The incidents of each part, with what all their mentions say of participants and status."""
-    jobs = _jobs(found, parts)
+    jobs = _jobs(found, parts, model.calibration.around)
     left = Counter((job.part, job.incident, job.mention.window) for job in jobs)
     waiting: dict[tuple[int, int, int], list[tuple[WordRange, Participants]]] = defaultdict(list)
     statuses: dict[tuple[int, int], list[Floats]] = defaultdict(list)
@@ -263,7 +262,7 @@ def _incidents(parts: Sequence[Part], found: Sequence[Sequence[Happening]], text
     ]
 
 
-def _jobs(found: Sequence[Sequence[Happening]], parts: Sequence[Part]) -> list[_Job]:
+def _jobs(found: Sequence[Sequence[Happening]], parts: Sequence[Part], around: int) -> list[_Job]:
     """Up to ASKED mentions of every incident in every window."""
     jobs = []
     for place, happenings in enumerate(found):
@@ -273,7 +272,7 @@ def _jobs(found: Sequence[Sequence[Happening]], parts: Sequence[Part]) -> list[_
                 asked[mention.window] = asked.get(mention.window, 0) + 1
                 if asked[mention.window] <= ASKED:
                     last = len(parts[place].windows[mention.window].words)
-                    words = WordRange(max(0, mention.words.start - AROUND), min(last, mention.words.stop + AROUND))
+                    words = WordRange(max(0, mention.words.start - around), min(last, mention.words.stop + around))
                     jobs.append(_Job(place, number, mention, one.type, words))
     return jobs
 

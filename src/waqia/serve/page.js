@@ -306,7 +306,7 @@ function csv(reading) {
   const rows = reading.incidents.flatMap((incident, place) => {
     const own = [place + 1, incident.type, incident.status, incident.score, incident.date, incident.killed, incident.injured];
     const row = (role, sector, span) => {
-      const at = role === labels.fact_roles.place ? placesOf(incident).find((one) => one.span.start === span.start && one.span.end === span.end) : null;
+      const at = labels && role === labels.fact_roles.place ? placesOf(incident).find((one) => one.span.start === span.start && one.span.end === span.end) : null;
       return [...own, role, sector, span.start, span.end, span.text, at ? at.latitude : null, at ? at.longitude : null];
     };
     return [row("trigger", null, incident.trigger), ...incident.participants.map((p) => row(p.role, p.sector, p))];
