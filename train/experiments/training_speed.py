@@ -70,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "pretraining": (*pretraining(pretrain, tokenizer), pretrain.optimisation.precision),
         "fine-tuning": (*finetuning(finetune), finetune.training.precision),
     }
-    limit = {"fp32": gemm_limit(torch.float32), "bf16": gemm_limit(torch.bfloat16)}
+    products = 1 if args.quick else 50  # a processor without bf16 takes half a second for one
+    limit = {"fp32": gemm_limit(torch.float32, products), "bf16": gemm_limit(torch.bfloat16, products)}
     result: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "gemm_gflops": limit}
     for name, (steps, weights, precision) in roads.items():
         limits = [limit["fp32"], limit[precision]]  # the stock way computes in fp32
@@ -169,10 +170,10 @@ def weights(encoder: nn.Module) -> int:
     return sum(p.numel() for name, p in encoder.named_parameters() if p.ndim > 1 and ".layer." in name)
 
 
-def gemm_limit(dtype: torch.dtype) -> float:
-    """GFLOP/s of matrix multiplication at shapes of a small encoder, all threads: the best of several, as a limit should be."""
+def gemm_limit(dtype: torch.dtype, products: int) -> float:
+    """GFLOP/s of so many matrix products at shapes of a small encoder, all threads: the best of several, as a limit should be."""
     a, b = torch.randn(1024, 256, dtype=dtype), torch.randn(256, 1024, dtype=dtype)
-    return max(2 * 1024 * 256 * 1024 * 50 / seconds(partial(torch.mm, a, b), 50) / 1e9 for _ in range(5))
+    return max(2 * 1024 * 256 * 1024 * products / seconds(partial(torch.mm, a, b), products) / 1e9 for _ in range(5))
 
 
 def seconds(act: Callable[[], Any], times: int) -> float:
