@@ -56,9 +56,8 @@ def calibrate(run: Run, records: Sequence[Record]) -> tuple[Calibration, dict[st
     settings = run.config.calibration
     fits = temperatures(run, records)
     fitted: dict[str, Any] = {name: fit.temperature for name, fit in fits.items()}
-    plain = replace(Calibration.plain(run.labels, LEAST), side_by_side=settings.side_by_side, around=settings.around)
-    plain = replace(plain, apart_threshold=settings.tried.apart[0])
-    calibration = replace(plain, **fitted)
+    fitted |= {"apart_threshold": settings.tried.apart[0], "side_by_side": settings.side_by_side, "around": settings.around}
+    calibration = replace(Calibration.plain(run.labels, LEAST), **fitted)
     gold = [record.incidents for record in records]
     calibration = fit_merging(run, records, calibration)
     found = [_asked(incidents, record) for incidents, record in zip(_read(run, records, calibration), records, strict=True)]

@@ -40,7 +40,7 @@ FOLDS = 3
 RESAMPLES = 1000
 COMPONENTS = 128  # of TF-IDF
 LENGTH = 3.0  # of a text's features: the larger, the less the penalty holds
-PENALTY, BIAS_PENALTY = 0.3, 0.3
+PENALTY = 0.3  # of weights and biases
 WEIGHT = 2.0  # of a chosen text; a known one has 1
 
 Counts = NDArray[np.int64]  # (passage, 3): hits, gold, predicted
@@ -178,13 +178,12 @@ def fit(features: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArra
     wide, wanted = np.hstack([features, np.ones((rows, 1))]), truth.astype(float)
     shares = (wanted.sum(0) + 0.5) / (rows + 1)
     start = np.vstack([np.zeros((width, truth.shape[1])), np.log(shares / (1 - shares))])
-    penalty = np.array([PENALTY] * width + [BIAS_PENALTY])[:, None]
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         model = flat.reshape(start.shape)
         logits, away = wide @ model, model - start
-        cost = (weights[:, None] * (np.logaddexp(0, logits) - wanted * logits)).sum() + (penalty * away**2).sum() / 2
-        slope = wide.T @ (weights[:, None] * (1 / (1 + np.exp(-logits)) - wanted)) + penalty * away
+        cost = (weights[:, None] * (np.logaddexp(0, logits) - wanted * logits)).sum() + (PENALTY * away**2).sum() / 2
+        slope = wide.T @ (weights[:, None] * (1 / (1 + np.exp(-logits)) - wanted)) + PENALTY * away
         return float(cost), slope.ravel()
 
     return np.asarray(minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x.reshape(start.shape))

@@ -200,7 +200,6 @@ def stem(word: str) -> str:
     return bare(word)
 
 
-@lru_cache(maxsize=4096)
 @lru_cache(4096)
 def ordinal(day: str) -> int:
     """The number of an ISO day."""

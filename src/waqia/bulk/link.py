@@ -46,10 +46,11 @@ class Member:
 
 @dataclass(slots=True)
 class Event:
-    """One happening: its incidents and why each was merged."""
+    """One happening: its incidents, the days that their texts reach over, and why each was merged."""
 
     id: str
     members: list[Member]
+    reach: Reach | None  # see `_reach`
     merges: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -62,7 +63,6 @@ class Linker:
     def __init__(self, tables: Tables, weights: Weights | None = None, old: Iterable[Mapping[str, Any]] = ()) -> None:
         self.tables, self.weights = tables, weights or Weights()
         self.events: list[Event] = []
-        self._reach: list[Reach | None] = []  # of each event
         self.skipped = self.attached = 0
         self._rarity = Rarity(tables)
         self._blocks: dict[Any, deque[int]] = {}
@@ -105,10 +105,9 @@ class Linker:
             yield {"id": event.id, **told(sources, self.tables.labels.fact_roles), "sources": sources, "merges": event.merges}
 
     def _restore(self, line: Mapping[str, Any]) -> None:
-        event = Event(line["id"], [], list(line["merges"]))
-        self.events.append(event)
         clues = [_shared(from_plain(source["clue"], source["passages"])) for source in line["sources"]]
-        self._reach.append(reduce(_joined, map(_reach, clues)))
+        event = Event(line["id"], [], reduce(_joined, map(_reach, clues)), list(line["merges"]))
+        self.events.append(event)
         for clue, source in zip(clues, line["sources"], strict=True):
             if clue.row not in self._before:
                 self._rarity.add(clue.words)
@@ -128,12 +127,11 @@ class Linker:
             against = {"id": other.clue.row, "number": other.clue.number}
             event.merges.append({"id": clue.row, "number": clue.number, "with": against, "score": round(mean, 3), "clues": why})
             event.members.append(member)
-            self._reach[number] = _joined(self._reach[number], _reach(clue))
+            event.reach = _joined(event.reach, _reach(clue))
             self.attached += not found_event
         elif found_event:
             number = len(self.events)
-            self.events.append(Event(f"{clue.row}#{clue.number}", [member]))
-            self._reach.append(_reach(clue))
+            self.events.append(Event(f"{clue.row}#{clue.number}", [member], _reach(clue)))
         else:
             return
         self._file(clue, bag, number)
@@ -166,7 +164,7 @@ class Linker:
             for number in self._blocks.get(key, ()):
                 shared[number] = shared.get(number, 0.0) + weight
         own = _reach(clue)
-        near = (number for number in shared if _may_meet(own, self._reach[number]))
+        near = (number for number in shared if _may_meet(own, self.events[number].reach))
         return nsmallest(NEAREST, near, key=lambda number: (-shared[number], -number))
 
     def crowd(self, clue: Clue) -> int:
