@@ -1,37 +1,91 @@
-"""A graph's large linear layers in int8, and back: what `train.quantise` does to each graph."""
+"""A graph's large linear layers in int8, and back, what `train.quantise` does to each graph; `train.rounding` rounds the numbers."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import ModelProto, TensorProto, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession
 
 from train.graphs import store_as_half
+from train.rounding import Floats, Given, Rounded, best_range, evened, round_weights, step
 
 LARGE = 128  # rows and columns from which a matrix is worth it
+EVENED = "_evened"  # after the name of a value whose features were divided
 Inputs = Mapping[str, Any]
+Products = Mapping[str, Sequence[NodeProto]]  # by the name of what they are given
 
 
 def quantise(graph: Path, target: Path, inputs: Iterable[Inputs]) -> Path:
-    """Write `graph` to `target` with its large linear layers in int8, their ranges taken over `inputs`."""
-    plain, halved = with_whole_weights(onnx.load(graph))
-    with tempfile.TemporaryDirectory() as folder:  # the quantiser leaves files beside what it reads
-        whole, written = Path(folder) / "whole.onnx", Path(folder) / "int8.onnx"
-        onnx.save(plain, whole)
-        quantize_static(
-            whole, written, _Feed(inputs),
-            quant_format=QuantFormat.QDQ, per_channel=True, weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
-            reduce_range=True,  # 7-bit weights: processors without VNNI saturate when they add two products of 8 bits
-            nodes_to_quantize=large_products(plain),
-            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},  # what is added next is fp32
-        )  # fmt: skip
-        onnx.save(store_as_half(onnx.load(written), halved), target)
+    """Write `graph` to `target` with its large linear layers in int8, rounded so that over `inputs` their results change little.
+
+    Only products are given rounded numbers: residual sums go on with the whole ones.
+    """
+    model, halved = with_whole_weights(onnx.load(graph))
+    products = large_products(model)
+    seen = see(model, products, inputs)
+    before = {theirs[0].name: _quantise_products(model.graph, name, theirs, seen[name]) for name, theirs in products.items()}
+    nodes = [one for node in model.graph.node for one in (*before.get(node.name, ()), node)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(store_as_half(model, halved), target)
     return target
+
+
+def see(model: ModelProto, products: Products, inputs: Iterable[Inputs]) -> dict[str, Given]:
+    """What the products are given while the graph reads `inputs`."""
+    watched = ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in products)
+    session = InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    seen = {name: Given() for name in products}
+    for one in inputs:
+        for name, values in zip(products, session.run(list(products), one), strict=True):
+            seen[name].add(values)
+    return seen
+
+
+def _quantise_products(graph: GraphProto, name: str, products: Sequence[NodeProto], given: Given) -> list[NodeProto]:
+    """Let the products that are given the value `name` multiply in int8; the nodes that come before the first of them."""
+    matrices = [next(tensor for tensor in graph.initializer if tensor.name == node.input[1]) for node in products]
+    weights = np.concatenate([numpy_helper.to_array(matrix) for matrix in matrices], axis=1)
+    before = []
+    by = None if _is_evened(graph, name) else evened(given, weights)
+    if by is not None:
+        graph.initializer.append(numpy_helper.from_array(1 / by, f"{name}_even"))
+        before.append(helper.make_node("Mul", [name, f"{name}_even"], [name + EVENED], name + EVENED))
+        name, given, weights = name + EVENED, given.divided(by), weights * by[:, None]
+    scale, zero = step(*best_range(given, weights)[:2])
+    range_of = [_constant(graph, f"{name}_scale", scale), _constant(graph, f"{name}_zero_point", zero)]
+    before.append(helper.make_node("QuantizeLinear", [name, *range_of], [f"{name}_quantized"], f"{name}_quantize"))
+    before.append(helper.make_node("DequantizeLinear", [f"{name}_quantized", *range_of], [f"{name}_rounded"], f"{name}_dequantize"))
+    widths = np.cumsum([matrix.dims[1] for matrix in matrices])[:-1]
+    for node, matrix, part in zip(products, matrices, np.split(weights, widths, axis=1), strict=True):
+        graph.initializer.remove(matrix)
+        before.append(_in_int8(graph, node.input[1], *round_weights(part, given)))
+        node.input[0] = f"{name}_rounded"
+    return before
+
+
+def _in_int8(graph: GraphProto, name: str, rounded: Rounded, scale: Floats) -> NodeProto:
+    """Store a matrix in int8; the node that gives it under its old name."""
+    kinds = {"quantized": rounded, "scale": scale, "zero_point": np.zeros(len(scale), np.int8)}
+    stored = [_constant(graph, f"{name}_{kind}", values) for kind, values in kinds.items()]
+    return helper.make_node("DequantizeLinear", stored, [name], f"{name}_dequantize", axis=1)
+
+
+def _constant(graph: GraphProto, name: str, values: Any) -> str:
+    graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
+    return name
+
+
+def _is_evened(graph: GraphProto, name: str) -> bool:
+    """Whether a value is one whose features an earlier quantisation has evened."""
+    return name.endswith(EVENED) and any(node.op_type == "Mul" and name in node.output for node in graph.node)
 
 
 def dequantise(graph: Path, target: Path) -> Path:
@@ -60,14 +114,6 @@ def dequantise(graph: Path, target: Path) -> Path:
     return target
 
 
-class _Feed(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, inputs: Iterable[Inputs]) -> None:
-        self._inputs: Iterator[Inputs] = iter(inputs)
-
-    def get_next(self) -> Inputs | None:
-        return next(self._inputs, None)
-
-
 def with_whole_weights(model: ModelProto) -> tuple[ModelProto, set[str]]:
     """The graph with its fp16 constants as fp32 ones again, as the quantiser wants them, and their names."""
     graph = model.graph
@@ -80,7 +126,11 @@ def with_whole_weights(model: ModelProto) -> tuple[ModelProto, set[str]]:
     return model, {node.output[0] for node in casts}
 
 
-def large_products(model: ModelProto) -> list[str]:
-    """Names of the products with a constant matrix of LARGE or more either way: linear layers, but for the last ones of the heads."""
+def large_products(model: ModelProto) -> dict[str, list[NodeProto]]:
+    """Products with a constant matrix of LARGE or more either way: linear layers, but for the last ones of the heads."""
     shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
-    return [node.name for node in model.graph.node if node.op_type == "MatMul" and min(shapes.get(node.input[1], [0])) >= LARGE]
+    found: dict[str, list[NodeProto]] = {}
+    for node in model.graph.node:
+        if node.op_type == "MatMul" and min(shapes.get(node.input[1], [0])) >= LARGE:
+            found.setdefault(node.input[0], []).append(node)
+    return found

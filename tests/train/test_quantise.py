@@ -44,14 +44,6 @@ def types_of(path):
     return {node.op_type for node in graph.node}, [onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in large]
 
 
-def stored_weights(path):
-    """The int8 matrices of a graph as the numbers that they stand for, in the order in which they are used."""
-    graph = onnx.load(path).graph
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    pairs = [node.input[:2] for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in constants]
-    return [constants[rounded] * constants[scale].astype(np.float32) for rounded, scale in pairs]
-
-
 def test_layers_are_int8_and_embeddings_stay_as_they_were(int8):
     operators, stored = types_of(int8 / "encode.onnx")
     assert {"QuantizeLinear", "DequantizeLinear"} <= operators
@@ -71,10 +63,6 @@ def test_an_int8_artefact_becomes_the_fp32_one_that_it_stands_for(plain, int8):
         assert not {"QuantizeLinear", "DequantizeLinear"} & types_of(plain.folder / name)[0]
         first, again = (types_of(folder / name) for folder in (artefact.DEFAULT, int8))
         assert first == again
-    first, again = (stored_weights(folder / "encode.onnx") for folder in (artefact.DEFAULT, int8))
-    assert len(first) == 6 * 6 + 3
-    for one, other in zip(first, again, strict=True):
-        np.testing.assert_allclose(one, other, rtol=2e-3)  # rounded once, they stay
 
 
 def test_of_an_artefact_in_fp32_nothing_is_made(plain, tmp_path):
