@@ -1,9 +1,10 @@
 """Quantise an artefact to int8: python -m train.quantise RUN_OR_ARTEFACT OUT --calibrate data/dev.jsonl --gate data/test.jsonl
 
 The linear layers of the encoder and of the heads, but for the small last ones, multiply in int8, with ranges and rounded weights that
-`train.rounding` chooses on the passages of --calibrate (static, so that neighbours in a batch change nothing). Embeddings stay fp16, all else fp32. Both artefacts are
-then scored on --gate: a drop of more than 1 point in incident or actor F1 writes nothing and ends with 5. The figures stand in the new
-manifest. An int8 artefact, such as the one in the package, is quantised anew from the fp32 weights that its own stand for.
+`train.rounding` chooses on the passages of --calibrate (static, so that neighbours in a batch change nothing). Embeddings stay fp16, all
+else fp32. Both artefacts are then scored on --gate: a drop of more than 1 point in incident or actor F1 writes nothing and ends with 5.
+The figures stand in the new manifest. An int8 artefact, such as the one in the package, is quantised anew from the fp32 weights that its
+own stand for.
 """
 
 from __future__ import annotations
