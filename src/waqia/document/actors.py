@@ -141,7 +141,7 @@ class ActorTable:
             found = [entry for entry in entries if usable or not entry.nationality]
             if actor := _choose(found, year, named):
                 return actor
-            forms = list(uncliticised(word))
+            forms = uncliticised(word)
             if not any(form in _PASSED for form in forms):
                 return None
             armed = armed and any(form in _PASSED_ARMED for form in forms)
@@ -163,7 +163,7 @@ class ActorTable:
 
     def _at(self, words: Sequence[str], position: int) -> tuple[tuple[_Entry, ...], int]:
         """The rows of the longest alias that begins at a word, and how many words it has."""
-        firsts = [first for first in dict.fromkeys(uncliticised(words[position])) if first in self._first_words]
+        firsts = [first for first in uncliticised(words[position]) if first in self._first_words]
         if not firsts:
             return (), 0
         rest = [bare(word) for word in words[position + 1 : position + self.longest]]

@@ -8,9 +8,12 @@ nothing; people joined by «و» are added. A phrase that does not say what happ
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 from waqia.arabic import STOPS
+from waqia.document.folding import REMEMBERED
 from waqia.document.numbers import clitics, fold, known_form, read_number, split_words
 from waqia.document.peoplewords import DETAINED, INJURED, JOINT, KILLED, MISSING, NOT_PEOPLE, Fate, fate, people, suffix_count
 from waqia.errors import ConfigError
@@ -183,19 +186,29 @@ def _repair(words: list[str]) -> list[str]:
     repaired: list[str] = []
     at = 0
     while at < len(words):
-        size = next((n for n in range(min(PIECES, len(words) - at), 1, -1) if is_split(words[at : at + n])), 1)
+        size = pieces_of_one(words[at : at + PIECES])
         repaired.append("".join(words[at : at + size]))
         at += size
     return repaired
 
 
-def is_split(pieces: list[str]) -> bool:
+def pieces_of_one(words: Sequence[str]) -> int:
+    """How many of the words, from the first on, are pieces of one word of the lists; 1 where it stands for itself."""
+    size = 0
+    while size < len(words) and _may_be_piece(words[size]):
+        size += 1
+    return next((n for n in range(size, 1, -1) if _is_split(words[:n])), 1)
+
+
+@lru_cache(REMEMBERED)
+def _may_be_piece(word: str) -> bool:
+    return len(word) < 6 and word.isalpha() and word not in _NO_PIECE
+
+
+def _is_split(pieces: Sequence[str]) -> bool:
     """Whether pieces, short ones among them, are a word of the lists that none of them is alone."""
-    sizes = [len(piece) for piece in pieces]
-    if not (max(sizes) < 6 and min(sizes) < 4 and all(piece.isalpha() and piece not in _NO_PIECE for piece in pieces)):
-        return False
     whole = "".join(pieces)
-    known = fate(whole) is not None or _LIFE.fullmatch(whole) is not None
+    known = min(map(len, pieces)) < 4 and (fate(whole) is not None or _LIFE.fullmatch(whole) is not None)
     return known and all(fate(piece) is None for piece in pieces)
 
 

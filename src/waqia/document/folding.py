@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from functools import lru_cache
 
 from waqia.arabic import LETTERS, SPELLINGS, TATWEEL
 
@@ -17,6 +17,7 @@ _CENSORED = re.compile(f"(?<=[{LETTERS}])[.*]{{1,3}}(?=[{LETTERS}])")  # «ال�
 _MAYBE_MARKS = re.compile(r"[^\w\s]")
 _DROPPED = {"Mn", "Me", "Cf"}
 ARTICLE = "ال"
+REMEMBERED = 4096  # words whose reading is kept: a text says the same ones over and over
 
 
 def fold(text: str) -> str:
@@ -25,7 +26,7 @@ def fold(text: str) -> str:
     if not plain.isascii():
         if _MAYBE_MARKS.search(plain):
             plain = _CENSORED.sub("", plain)
-            plain = "".join(c for c in plain if unicodedata.category(c) not in _DROPPED)
+            plain = _MAYBE_MARKS.sub(lambda found: "" if unicodedata.category(found[0]) in _DROPPED else found[0], plain)
         plain = plain.translate(_LETTERS)
     return _OTHERS.sub(" ", plain).strip().lower()
 
@@ -40,15 +41,15 @@ def key(name: str) -> tuple[str, ...]:
     return tuple(bare(word) for word in fold(name).split())
 
 
-def uncliticised(word: str) -> Iterator[str]:
+@lru_cache(REMEMBERED)
+def uncliticised(word: str) -> tuple[str, ...]:
     """The folded word bare, then bare again with each attached «و ف» and «ب ل ك» cut: «وللتحالف» -> «وللتحالف», «للتحالف», «تحالف»."""
-    yield bare(word)
-    rest = word
+    forms, rest = [bare(word)], word
     if len(rest) > 3 and rest[0] in "وف":
         rest = rest[1:]
-        yield bare(rest)
+        forms.append(bare(rest))
     if len(rest) > 4 and rest.startswith("لل"):
-        yield rest[2:]
-        yield rest[1:]  # «لله», and a name that itself begins with lam: «للاذقية»
+        forms += [rest[2:], rest[1:]]  # «لله», and a name that itself begins with lam: «للاذقية»
     elif len(rest) > 3 and rest[0] in "بلك":
-        yield bare(rest[1:])
+        forms.append(bare(rest[1:]))
+    return tuple(dict.fromkeys(forms))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from waqia.arabic import LETTERS, MARKS, SPELLINGS
-
-REMEMBERED = 4096  # words whose reading is kept: a text says the same ones over and over
+from waqia.document.folding import REMEMBERED
 
 _LETTER = f"{LETTERS}\u0671-\u06d3"
 _MARK = re.compile(f"[{MARKS}]")
 # «ضـ.ـرب», «د.ا.عش»: dots put inside words against filters; a full stop without its space has long words on both sides.
 _CENSORED = re.compile(rf"(?<=[{_LETTER}])(?:\u0640+[.*_]+\u0640*|[.*_]+\u0640+)(?=[{_LETTER}])")
 _DOTTED = re.compile(rf"(?<![{_LETTER}])([{_LETTER}]{{1,2}})[.*](?=[{_LETTER}])|(?<=[{_LETTER}])[.*](?=[{_LETTER}]{{1,2}}(?![{_LETTER}]))")
+_MAYBE_DOTTED = re.compile(rf"[.*_][.*_\u0640{_LETTER}]")  # no other text has what the two look for, and they look long
 _FOLD = str.maketrans(
     {
         **SPELLINGS,
@@ -95,8 +95,9 @@ class Number:
 
 def fold(text: str) -> str:
     """The text without diacritics, tatweel and censoring dots, alef, hamza, yeh and teh marbuta made alike, digits made ASCII."""
-    text = _CENSORED.sub("", text)
-    text = _DOTTED.sub(lambda found: found.group(1) or "", text)
+    if _MAYBE_DOTTED.search(text):
+        text = _CENSORED.sub("", text)
+        text = _DOTTED.sub(lambda found: found.group(1) or "", text)
     return _MARK.sub("", text).translate(_FOLD)
 
 

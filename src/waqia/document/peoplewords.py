@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from waqia.document.numbers import REMEMBERED, clitics, read_ordinal
+from waqia.document.folding import REMEMBERED
+from waqia.document.numbers import clitics, read_ordinal
 
 KILLED, INJURED, MISSING, DETAINED, DISPLACED, JOINT = "killed", "injured", "missing", "detained", "displaced", "killed_or_injured"
 KINDS = (KILLED, INJURED, MISSING, DETAINED, DISPLACED, JOINT)

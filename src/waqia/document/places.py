@@ -214,7 +214,7 @@ def _names(phrase: str, gazetteer: Gazetteer) -> list[_Name]:
             names.append(_Name(entries, finer or rural, (north, east)))
             finer, rural, north, east = False, False, 0, 0
             continue
-        forms = list(uncliticised(words[position]))
+        forms = uncliticised(words[position])
         step = next((step for form in forms if (step := _direction(form))), None)
         if step:
             rural, north, east = True, north or step[0], east or step[1]
@@ -230,7 +230,7 @@ def _longest(words: Sequence[str], position: int, gazetteer: Gazetteer) -> tuple
     if position >= len(words):
         return (), 0
     rest = [bare(word) for word in words[position + 1 : position + gazetteer.longest]]
-    for first in dict.fromkeys(uncliticised(words[position])):
+    for first in uncliticised(words[position]):
         for size in range(len(rest), -1, -1):
             if size == 0 and (first in _HEAD or len(first) < 2):
                 continue  # «المدينة» alone is no place, «المدينة المنورة» is

@@ -43,7 +43,8 @@ def pick_participants(role_logits: Floats, thresholds: Floats, temperature: floa
     role_logits (W, W, R), first word x last word; spans that end before they begin, or that run on for more than LONGEST_PARTICIPANT
     words, are never picked.
     """
-    first, last, role = np.nonzero(role_logits >= temperature * logit(thresholds))  # few are: no sigmoid of the others
+    likely = np.flatnonzero(role_logits >= temperature * logit(thresholds))  # few are: no sigmoid of the others
+    first, last, role = np.unravel_index(likely, role_logits.shape)  # twice as fast as nonzero of three axes
     scores = sigmoid(role_logits[first, last, role] / temperature)
     start, stop = half_open(first, last)
     free = np.ones((role_logits.shape[2], len(role_logits)), bool)

@@ -336,6 +336,8 @@ def _together(said: Sequence[tuple[WordRange, Participants]]) -> tuple[int, Floa
     """The first word that a mention saw, and from there on the largest role logits and the mean sector logits of those that saw a word."""
     first, last = min(words.start for words, _ in said), max(words.stop for words, _ in said)
     (_, one), n = said[0], last - first
+    if len(said) == 1:
+        return first, one.role_logits, one.sector_logits
     roles = np.full((n, n, one.role_logits.shape[2]), UNSEEN, np.float32)
     sectors, seen = np.zeros((n, one.sector_logits.shape[1]), np.float32), np.zeros((n, 1), np.float32)
     for words, one in said:
