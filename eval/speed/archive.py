@@ -2,29 +2,34 @@
 
 Articles are drawn from the files of a corpus in the shares that they have there, so that most of them report no incident, as in an archive.
 All engines take turns in one process on the same articles, one thread each, and are compared by processor time, round by round.
-`pipeline` reads the slices of an article that `waqia` cuts, since it refuses what is longer than 512 tokens, and finds tokens alone.
+`pipeline` reads the slices of an article that `waqia` cuts, since it refuses what is longer than 512 tokens; it and the bare token heads in
+int8 label tokens alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import lzma
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eval.speed.benchmark import BASELINE, build, spread
-from eval.speed.worker import open_engine
+from eval.speed.worker import Engine, UnsupportedError, open_engine
 from waqia.bulk import screen
 from waqia.reader import Reader
 from waqia.schema import Reading
 
 NOT_NEWS = ("wikipedia", "airwars_train")
 PLAIN = "waqia"
+OTHERS = (BASELINE, "onnxruntime int8", "openvino int8")
+log = logging.getLogger("eval.speed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,13 @@ def articles(corpus: Path, data: Sequence[Path], count: int) -> tuple[list[str],
 
 
 def measure(texts: Sequence[str], shares: Sequence[float], folder: Path | None, repeats: int) -> dict[str, list[Round]]:
-    """All rounds of all engines; without a folder of models (see `eval.speed.benchmark.build`) there is no pipeline."""
+    """All rounds of all engines; without a folder of models (see `eval.speed.benchmark.build`) there are none but `waqia`."""
     reader = Reader.load(threads=1)
     engines: dict[str, Callable[[], tuple[Reading, ...] | None]] = {PLAIN: lambda: tuple(reader.read_many(texts))}
     for share in shares:
         engines[f"{PLAIN}, screen {share:g}"] = _screened(texts, share)
     if folder is not None:
-        engines[BASELINE] = _pipeline(texts, folder)
+        engines |= _others(texts, folder)
     rounds: dict[str, list[Round]] = {name: [] for name in engines}
     for read in engines.values():
         read()  # what is slow only at first is not measured
@@ -74,13 +79,21 @@ def _screened(texts: Sequence[str], share: float) -> Callable[[], tuple[Reading,
     return lambda: tuple(reader.read_many(texts))
 
 
-def _pipeline(texts: Sequence[str], folder: Path) -> Callable[[], None]:
-    engine, slices = open_engine(BASELINE, folder, 1), _slices(texts)
+def _others(texts: Sequence[str], folder: Path) -> dict[str, Callable[[], None]]:
+    """What else can read here, by name."""
+    found: dict[str, Callable[[], None]] = {}
+    for name in OTHERS:
+        try:
+            engine = open_engine(name, folder, 1)
+        except UnsupportedError as reason:
+            log.info("%s: %s", name, reason)
+            continue
+        found[name] = partial(_read, engine, _slices(texts) if name == BASELINE else texts)
+    return found
 
-    def read() -> None:
-        engine.many(slices)
 
-    return read
+def _read(engine: Engine, texts: Sequence[str]) -> None:
+    engine.many(texts)
 
 
 def _slices(texts: Sequence[str]) -> list[str]:
@@ -124,14 +137,14 @@ def _compared(full: Sequence[Reading], mine: Sequence[Reading]) -> dict[str, int
 
 
 def run(
-    corpus: Path, data: Sequence[Path], count: int, shares: Sequence[float], repeats: int, pipeline: bool, price: float | None
+    corpus: Path, data: Sequence[Path], count: int, shares: Sequence[float], repeats: int, others: bool, price: float | None
 ) -> dict[str, Any]:
     """Draw, build, measure: everything that `table` shows."""
     texts, where = articles(corpus, data, count)
     with tempfile.TemporaryDirectory(prefix="waqia-archive-") as name:
-        folder = Path(name) if pipeline else None
+        folder = Path(name) if others else None
         if folder is not None:
-            build("mini", 6, data, (BASELINE,), folder)
+            build("mini", 6, data, OTHERS, folder)
         found = figures(measure(texts, shares, folder, repeats), len(texts), price)
     return {"articles": len(texts), "from": where, "characters": sum(map(len, texts)), "repeats": repeats, "engines": found}
 

@@ -185,7 +185,7 @@ def measure(name: str, folder: Path, threads: int, latencies: int, started: floa
         waits.append(time.perf_counter() - since)
     changed = sum(a != b for a, b in zip(alone, together, strict=False))
     times = {"cold_s": cold, "cpu_s": cpu, "wall_s": wall, "latencies_s": waits}
-    said = {**times, "peak_mb": peak_mb(), "changed": changed, "answers": together if name.startswith("waqia") else []}
+    said = {**times, "peak_mb": memory_mb(), "changed": changed, "answers": together if name.startswith("waqia") else []}
     return said | ({"encoder_cpu_s": encoder_s(name, folder, threads, texts)} if name.startswith("waqia") else {})
 
 
@@ -199,7 +199,7 @@ def many_articles(name: str, folder: Path, threads: int, articles: int) -> dict[
     stream: Iterator[str] = islice(cycle(texts), articles)
     cpu = time.process_time()
     incidents = sum(len(reading.incidents) for reading in reader.read_many(stream))
-    return {"articles": articles, "cpu_s": (time.process_time() - cpu) / articles, "peak_mb": peak_mb(), "incidents": incidents}
+    return {"articles": articles, "cpu_s": (time.process_time() - cpu) / articles, "peak_mb": memory_mb(), "incidents": incidents}
 
 
 def gemm(folder: Path, threads: int, seconds: float) -> dict[str, float | None]:
@@ -249,12 +249,12 @@ def _fastest(run: Callable[[], Any], seconds: float) -> float:
     return best
 
 
-def peak_mb() -> float | None:
-    """Most memory that this process ever held, in MB (10^6 bytes); None where the system does not say (it is not Linux)."""
+def memory_mb(which: str = "VmHWM") -> float | None:
+    """Most memory that this process ever held, or holds (VmRSS), in MB (10^6 bytes); None where the system does not say (no Linux)."""
     status = Path("/proc/self/status")  # getrusage would count the parent's memory, from before exec
     if not status.exists():
         return None
-    return int(status.read_text("utf-8").partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+    return int(status.read_text("utf-8").partition(f"{which}:")[2].split()[0]) * 1024 / 1e6
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,12 +6,15 @@ import lzma
 import numpy as np
 
 from train.config import load_config
+from train.screening import documents as making
+from train.screening import roads
 from train.screening.bound import bound, drawn, share_lost
 from train.screening.config import ScreenConfig, Student
 from train.screening.students import best_scores, fit, narrowed, tokens, whole
 from train.screening.teacher import load, read_documents, sample, save
 from waqia import Reader
 from waqia.bulk.screen import HIGHEST, scores
+from waqia.model import artefact
 from waqia.model.windows import Window
 
 WIDE = np.arange(1, 301)  # scores of 300 documents, all different
@@ -99,11 +102,48 @@ def test_what_the_full_model_says_is_read_back_as_it_was_kept(tmp_path, passages
     reader = Reader.load(threads=1)
     reads = list(read_documents(documents, reader._model))
     assert [len(one.incidents) for one in reads] == [len(reader.read(one.text).incidents) for one in documents]
-    save(tmp_path / "reads.npz", reads)
-    for one, back in zip(reads, load(tmp_path / "reads.npz"), strict=True):
+    save(tmp_path / "reads.npz", reads, "a model")
+    assert load(tmp_path / "reads.npz", "another model") == load(tmp_path / "none.npz", "a model") == []
+    for one, back in zip(reads, load(tmp_path / "reads.npz", "a model"), strict=True):
         assert (one.id, one.outlet, one.incidents) == (back.id, back.outlet, back.incidents)
         assert all(np.array_equal(a, b) for a, b in zip(one.triggers, back.triggers, strict=True))
         assert all(np.array_equal(a.ids, b.ids) and a.owned == b.owned for a, b in zip(one.windows, back.windows, strict=True))
+
+
+def test_a_second_run_reads_only_the_documents_that_the_first_did_not(tmp_path, root, passages, monkeypatch):
+    with lzma.open(tmp_path / "paper.jsonl.xz", "wt", encoding="utf-8") as out:
+        out.writelines(json.dumps({"id": f"d{n}", "text": text}) + "\n" for n, text in enumerate(passages[:4]))
+    shipped = load_config(ScreenConfig, root / "configs/waqia-mini/screen.yaml")
+    asked = []
+    monkeypatch.setattr(making, "read_documents", lambda left, *args, **how: asked.append(len(left)) or read_documents(left, *args, **how))
+    told = {"corpus": tmp_path, "outlets": ["paper"], "other_outlets": [], "readings": tmp_path / "runs/reads.npz"}
+    full = artefact.load(root / shipped.artefact)
+    for count in (3, 4, 4):
+        reads = making.readings(shipped.model_copy(update={**told, "documents": count}), full)
+        assert len({one.id for one in reads}) == count
+    assert asked == [3, 1, 0]
+
+
+def test_the_ways_to_screen_are_set_side_by_side(tmp_path, root, passages, monkeypatch, capsys):
+    for name, some in (("n", [*passages[:6], *["افتتح المعرض الدولي للكتاب أمس"] * 6]), ("o", passages[6:9])):
+        with lzma.open(tmp_path / f"{name}.jsonl.xz", "wt", encoding="utf-8") as out:
+            out.writelines(json.dumps({"id": f"{name}{n}", "text": text}) + "\n" for n, text in enumerate(some))
+    (tmp_path / "labelled.jsonl").write_text((root / "data/dev.jsonl").read_text("utf-8").partition("\n")[0] + "\n", "utf-8")
+    shipped = load_config(ScreenConfig, root / "configs/waqia-mini/screen.yaml")
+    student = shipped.student.model_copy(update={"depth": 8, "hidden": 8, "epochs": 1, "batch_tokens": 8})
+    files = {"corpus": tmp_path, "outlets": ["n"], "other_outlets": ["o"], "readings": tmp_path / "reads.npz"}
+    told = {**files, "documents": 12, "other_documents": 3, "labelled": [tmp_path / "labelled.jsonl"], "fitted": 0.5}
+    config = shipped.model_copy(update={**told, "artefact": root / shipped.artefact, "student": student, "lost": [0.05]})
+    monkeypatch.setattr(roads, "load_config", lambda *_: config)
+    monkeypatch.setattr(roads, "WIDTHS", {"as it ships": {}})
+    roads.main(["any.yaml"])
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [row[:42].strip() for row in rows] == [
+        "hashed runs of one to three tokens, linear",
+        "static embeddings, as it ships",
+        "exit after layer 1",
+        "exit after layer 2",
+    ]
 
 
 def test_the_configuration_of_the_shipped_screen_is_complete(root):

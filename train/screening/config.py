@@ -37,7 +37,7 @@ class ScreenConfig(Part):
     documents: Count
     other_outlets: list[str]  # only measured
     other_documents: Count
-    seconds: Positive  # after which no more documents are read
+    seconds: Positive  # after which no more documents are read; a run that is started again goes on with the others
     labelled: list[Path]  # records whose mentions are fitted too
     fitted: Share  # of the documents
     student: Student

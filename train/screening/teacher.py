@@ -122,11 +122,12 @@ def reported(happenings: Sequence[Happening], types: Floats, model: Model) -> tu
     return tuple((one.type, tuple(sorted({mention.window for mention in one.mentions}))) for one in likely)
 
 
-def save(path: Path, reads: Sequence[Read]) -> None:
-    """All that was read as one compressed file of arrays (no pickle)."""
+def save(path: Path, reads: Sequence[Read], model: str) -> None:
+    """All that was read as one compressed file of arrays (no pickle); `model` is the digest of the artefact that read."""
     windows = [window for one in reads for window in one.windows]
     np.savez_compressed(
         path,
+        model=np.array(model),
         names=np.array([json.dumps([one.id, one.outlet, one.incidents]) for one in reads]),
         windows=np.array([len(one.windows) for one in reads]),
         tokens=np.array([len(window.ids) for window in windows]),
@@ -141,10 +142,15 @@ def save(path: Path, reads: Sequence[Read]) -> None:
     )
 
 
-def load(path: Path) -> list[Read]:
-    """What `save` wrote."""
+def load(path: Path, model: str) -> list[Read]:
+    """What `save` wrote; nothing where there is no such file, or another artefact read."""
+    if not path.exists():
+        return []
     with np.load(path) as held:
         data: Mapping[str, np.ndarray] = {name: held[name] for name in held.files}
+    if "model" not in data or str(data["model"]) != model:
+        log.info("%s: is of another artefact than %s, and is read again", path, model[:16])
+        return []
     tokens, words = (np.concatenate([[0], np.cumsum(data[name])]) for name in ("tokens", "words"))
     windows, triggers = [], []
     for n, owned in enumerate(data["owned"]):
