@@ -127,7 +127,8 @@ class Reader:
     def read(self, text: str, *, date: Day = None, at_least: AtLeast = None) -> Reading:
         """Read one text, however long; offsets index `text` as given, in code points. What cannot be read gives `error`, no exception.
 
-        `date` is the day of the text, a date or "YYYY-MM-DD", from which «أمس» counts; without it only full dates resolve.
+        `date` is the day of the text, a date or "YYYY-MM-DD", from which «أمس» counts; without it, or with "YYYY-MM" or "YYYY", only full
+        dates resolve.
         `at_least` takes the place of the fitted thresholds: the least probability of every incident (0.8), or by type and role
         ({"protest": 0.3, "place": 0.6}), the others as fitted. ConfigError where it names neither, or is no probability.
         """

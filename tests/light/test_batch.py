@@ -38,12 +38,14 @@ def test_rows_come_out_in_order_with_their_own_fields(tmp_path, reader):
 
 def test_the_day_of_a_row_dates_its_incidents_and_a_day_that_is_none_is_said(tmp_path, reader):
     rows = rows_of(1) + [
-        {**row, "id": name, "date": date} for row in rows_of(1) for name, date in (("undated", None), ("odd", "2024-02-30"))
+        {**row, "id": name, "date": date}
+        for row in rows_of(1)
+        for name, date in (("undated", None), ("year", "2024"), ("odd", "2024-02-30"))
     ]
     run(write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", reader)
-    told, undated, odd = read(tmp_path / "out.jsonl")
+    told, undated, year, odd = read(tmp_path / "out.jsonl")
     assert [incident["date"] for incident in told["incidents"]] == ["2023-12-31"]
-    assert ["date" in incident for incident in undated["incidents"]] == [False]
+    assert [["date" in incident for incident in row["incidents"]] for row in (undated, year)] == [[False], [False]]
     assert (odd["incidents"], "expected a day that exists" in odd["error"]) == ([], True)
 
 

@@ -6,6 +6,7 @@ Pure and offline; what a phrase does not tell stays empty. The date is the day o
 from __future__ import annotations
 
 import datetime
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from waqia.schema import TEXT_DAY, Incident, Participant, Reading, Span
 NEAR = 80  # characters between a mention and a day of its sentence
 GUESS = 2  # ACLED's time precision of a guessed day, "within a week"
 CONTEXT = 200  # characters on either side of a phrase that help to understand it
+_COARSE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?")
 _DAYS = ("hour", "part", "day")
 _FINE = ("hour", "part", "day", "week", "span", "month", "year", "vague")
 
@@ -86,15 +88,18 @@ def told_counts(text: str, span: Span, source: str = "") -> Told:
 
 
 def parse_date(said: object) -> datetime.date | None:
-    """The day of a text from a date, "2023-05-12" or "2023-05-12T08:30:00"; None and "" are unknown, RecordError for anything else."""
-    if said is None or said == "":
+    """The day of a text from a date, "2023-05-12" or "2023-05-12T08:30:00"; RecordError for anything else.
+
+    None and "" are unknown; so is a day of which only the year or the month is told, "2023" or "2023-05".
+    """
+    if said is None or said == "" or (isinstance(said, str) and _COARSE.fullmatch(said)):
         return None
     if isinstance(said, datetime.datetime):
         return said.date()
     if isinstance(said, datetime.date):
         return said
     if not isinstance(said, str) or said[10:11] not in ("", "T", " "):
-        raise RecordError(f'date is {said!r}, expected "YYYY-MM-DD", a date or nothing')
+        raise RecordError(f'date is {said!r}, expected "YYYY-MM-DD", "YYYY-MM", "YYYY", a date or nothing')
     try:
         return datetime.date.fromisoformat(said[:10])
     except ValueError as error:

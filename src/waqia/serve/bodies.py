@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from waqia.errors import ConfigError
+from waqia.document.facts import parse_date
+from waqia.errors import ConfigError, RecordError
 from waqia.labels import LabelSet
 from waqia.model.calibration import AtLeast, Calibration
 from waqia.schema import Reading
@@ -112,8 +112,10 @@ def item(row: Any, settings: Settings, labels: LabelSet, *, at_least: AtLeast = 
         return Item("", None, carried, f"text is {type(text).__name__}, expected text")
     if len(text) > settings.text_characters:
         return Item("", None, carried, f"the text has {len(text)} characters, {settings.text_characters} are allowed; cut it", 413)
-    if date is not None and not _is_day(date):
-        return Item("", None, carried, "date must be the day of the text such as 2026-01-31, or null")
+    try:
+        parse_date(date)
+    except RecordError as error:
+        return Item("", None, carried, str(error))
     asked = row["at_least"] if row.get("at_least") is not None else at_least
     if (fault := _no_threshold(asked, labels)) is not None:
         return Item("", None, carried, fault)
@@ -126,13 +128,6 @@ def _no_threshold(asked: Any, labels: LabelSet) -> str | None:
         return None
     except ConfigError as error:
         return str(error)
-
-
-def _is_day(date: Any) -> bool:
-    try:
-        return isinstance(date, str) and len(date) == 10 and datetime.date.fromisoformat(date) is not None
-    except ValueError:
-        return False
 
 
 async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes | None]:
