@@ -85,7 +85,7 @@ def _stream() -> Schema:
 
 def _schemas(settings: Settings, labels: LabelSet) -> Schema:
     text = {"type": "string", "maxLength": settings.text_characters}
-    date = {"type": ["string", "null"], "description": "the text's day (2026-01-31), which «أمس» is relative to, or only its month or year; carried along"}
+    date = {"type": ["string", "null"], "description": "the text's day (2026-01-31; «أمس» is relative to it), month or year; carried along"}
     asked = {"text": text, "date": date, "at_least": _ref("AtLeast")}
     one = {"type": "object", "required": ["text"], "properties": asked, "description": "Other fields come back."}
     many = {
