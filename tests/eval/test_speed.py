@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from eval.speed import benchmark as speed
+from eval.speed import worker
 from eval.speed.benchmark import ENGINES, Plan, figures, installed_mb, spread, table
 from eval.speed.worker import gemm, open_engine
 from tests.conftest import ROOT
@@ -102,6 +103,12 @@ def test_an_engine_that_cannot_run_here_says_why_in_its_row():
     assert figures("openvino bf16", rounds, [{}], {}) == {"unsupported": "no bf16 on this processor"}
 
 
+def test_an_engine_that_is_not_installed_is_told_as_such(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(worker, "find_spec", lambda name: None)
+    worker.main([str(tmp_path), "openvino bf16", "--started", "0"])
+    assert json.loads(capsys.readouterr().out) == {"unsupported": "not installed"}
+
+
 def test_installed_size_counts_what_is_required():
     assert installed_mb(["waqia"]) > installed_mb(["onnxruntime"]) > 1
 
@@ -116,7 +123,7 @@ def test_an_unknown_engine_is_refused_with_the_known_ones():
 
 
 def test_the_whole_road_runs_in_processes_of_its_own():
-    plan = Plan(("waqia onnxruntime", "openvino bf16"), repeats=1, threads=1, latencies=2, seconds=0.01, articles=(8,))
+    plan = Plan(("waqia onnxruntime",), repeats=1, threads=1, latencies=2, seconds=0.01, articles=(8,))
     report = speed.measure_all(plan, ["mini"], 4, [ROOT / "data/dev.jsonl"])
     one = report["shapes"]["mini"]["engines"]["waqia onnxruntime"]
     assert one["changed"] == one["unlike_reference"] == 0

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from tests.faults import by_hand, kills
+from tests.processes import Command
 
 
 def done(capsys, *arguments):
@@ -20,18 +19,15 @@ def done(capsys, *arguments):
     return said
 
 
-def done_apart(*arguments):
+def done_apart(tmp_path, *arguments):
     """The same in a process of its own: what is forked there has no threads of other tests to wait for."""
-    command = [sys.executable, "-m", "tests.faults.by_hand", *arguments]
-    child = subprocess.run(command, cwd=kills.ROOT, capture_output=True, text=True, timeout=400)
-    assert child.returncode == 0, child.stdout + child.stderr
-    said = json.loads(child.stdout)
+    said = json.loads(Command(tmp_path / "said", "tests.faults.by_hand", *arguments).finish().splitlines()[-1])
     assert said["wrong"] == []
     return said
 
 
-def test_artefact_writes_killed_at_random_leave_the_old_or_the_new():
-    assert done_apart("artefact", "--kills", "3", "--seed", "11")["kills"] == 3
+def test_artefact_writes_killed_at_random_leave_the_old_or_the_new(tmp_path):
+    assert done_apart(tmp_path, "artefact", "--kills", "3", "--seed", "11")["kills"] == 3
 
 
 def test_odd_texts_are_read_alike_in_any_batch_order_and_number_of_threads(capsys):
@@ -49,9 +45,8 @@ def test_the_shipped_model_reads_odd_texts_alike_in_any_batch_order_and_number_o
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["finetune", "pretrain"])
-def test_trainings_killed_at_random_end_as_undisturbed_ones(kind):
-    pytest.importorskip("torch", reason="training needs pip install 'waqia[train]'")
-    assert done_apart(kind, "--kills", "2", "--seed", "11")["kills"] == 2
+def test_trainings_killed_at_random_end_as_undisturbed_ones(tmp_path, kind):
+    assert done_apart(tmp_path, kind, "--kills", "2", "--seed", "11")["kills"] == 2
 
 
 def test_a_result_that_differs_is_counted_and_named():

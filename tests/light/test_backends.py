@@ -34,13 +34,13 @@ def with_openvino():
 
 @pytest.fixture(scope="module")
 def one_by_one(with_openvino, passages):
-    return [with_openvino.read(text) for text in passages[:40]]
+    return [with_openvino.read(text) for text in passages]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_with_openvino_too_neighbours_and_threads_change_nothing(passages, with_openvino, one_by_one, threads):
     reader = with_openvino if threads == 1 else Reader.load(backend="openvino", threads=threads)
-    together = shapes(reader.read_many(passages[:40]))
+    together = shapes(reader.read_many(passages))
     assert any(together)
     assert together == shapes(one_by_one)
 

@@ -59,7 +59,7 @@ def test_merging_twice_the_mentions_takes_twice_the_steps(threshold, of_a_type):
 
         return steps(work)
 
-    assert merging(800) < 2.6 * merging(400)
+    assert merging(400) < 2.6 * merging(200)
 
 
 def told(times: int) -> tuple[str, Reading]:

@@ -81,10 +81,10 @@ def test_odd_texts_are_read_and_no_offset_lies(reader, labels, text):
 
 def test_a_text_longer_than_what_is_merged_together_is_read_whole(reader, article, labels, monkeypatch):
     monkeypatch.setattr("waqia.model.pipeline.WINDOWS_TOGETHER", 4)
-    text = "\n".join([article, QUIET * 100, article, QUIET * 100, article])
+    text = "\n".join([article, QUIET * 60, article, QUIET * 60, article])
     reading = reader.read(text)
     assert (reading.error, reading.truncated) == (None, False)
-    assert reading.windows > 3 * 4
+    assert reading.windows > 2 * 4
     assert sum(incident.trigger.start > len(text) - len(article) for incident in reading.incidents) >= 3
     assert proved(text, reading, labels).incidents == reading.incidents
 
@@ -140,8 +140,9 @@ def test_a_stream_is_only_asked_from_the_callers_thread(reader):
 
 
 def test_a_reader_serves_two_threads_at_once(reader, article):
+    alone = reader.read(article)
     with ThreadPoolExecutor(2) as pool:
-        assert all(reading == reader.read(article) for reading in pool.map(reader.read, [article] * 4))
+        assert list(pool.map(reader.read, [article] * 4)) == [alone] * 4
 
 
 def test_a_reader_can_be_pickled(reader, article):

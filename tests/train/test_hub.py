@@ -10,13 +10,15 @@ import sys
 import pytest
 import torch
 import yaml
+from huggingface_hub.constants import HF_HUB_CACHE
 from transformers import BertConfig, BertForMaskedLM
 
 from tests.train.test_finetune import configure
-from train import export
+from tests.train.test_resume import short
 from train.config import FinetuneConfig, load_config
-from train.run import load_encoder
-from waqia import Reader
+from train.run import Run, load_encoder
+from waqia import ConfigError
+from waqia.model.pipeline import read_texts
 
 HUB_ID = "aubmindlab/bert-base-arabertv02"
 WORDS = ["قصف", "مدفعي", "على", "مدينة", "حلب", "هاجم", "مسلحون", "دورية", "الشرطة", "في", "إلى", "من", "احتجاج", "قتل"]
@@ -53,31 +55,29 @@ def cache(tmp_path_factory):
 
 
 def hub_config(root, tmp_path):
-    return configure(root, tmp_path, lambda data: data.update(encoder=HUB_ID, tokenizer="hub", name="arabert-test"))
+    return short(root, tmp_path, lambda data: data.update(encoder=HUB_ID, tokenizer="hub", name="arabert-test"))
 
 
-def python(root, home, *arguments):
-    environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=root, env=environment, capture_output=True, text=True)
-
-
-def test_a_model_in_the_hub_cache_trains_exports_and_reads_offline(root, tmp_path, cache):
-    trained = python(root, cache, "train.finetune", str(hub_config(root, tmp_path)))
+def test_a_model_in_the_hub_cache_trains_and_reads_offline(root, tmp_path, cache):
+    """What an export writes of it, beside graphs as of any other run, is its tokenizer."""
+    command = [sys.executable, "-m", "train.finetune", str(hub_config(root, tmp_path))]
+    environment = {**os.environ, "HF_HOME": str(cache), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    trained = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert trained.returncode == 0, trained.stderr
-    export.main([str(tmp_path / "run"), str(tmp_path / "artefact")])
-    reader = Reader.load(tmp_path / "artefact", threads=1)
-    assert reader.read("هاجم مسلحون دورية الشرطة https://t.example/x").error is None
-    tokenizer = json.loads((tmp_path / "artefact/tokenizer.json").read_text("utf-8"))
+    run = Run.load(tmp_path / "run")
+    (reading,) = read_texts(["هاجم مسلحون دورية الشرطة https://t.example/x"], run.reader())
+    assert (reading.windows, reading.model) == (1, "arabert-test")
+    tokenizer = json.loads(run.tokenizer.to_str())
     assert len(tokenizer["model"]["vocab"]) == 64_000
     assert {"[رابط]", "[بريد]", "[مستخدم]"} <= {token["content"] for token in tokenizer["added_tokens"]}
 
 
 def test_without_the_model_the_error_names_the_cache_and_the_way_out(root, tmp_path):
-    failed = python(root, tmp_path / "empty", "train.finetune", str(hub_config(root, tmp_path)))
-    assert failed.returncode == 2
-    assert str(tmp_path / "empty/hub") in failed.stderr
-    assert "hf download aubmindlab/bert-base-arabertv02" in failed.stderr
-    assert "path of a folder" in failed.stderr
+    config = configure(root, tmp_path, lambda data: data.update(encoder="aubmindlab/in-no-cache", tokenizer="hub"))
+    with pytest.raises(ConfigError, match="path of a folder") as failed:
+        load_encoder(load_config(FinetuneConfig, config), [])
+    assert HF_HUB_CACHE in str(failed.value)
+    assert "hf download aubmindlab/in-no-cache" in str(failed.value)
 
 
 def test_a_folder_in_hub_layout_works_in_place_of_an_id(root, tmp_path, cache):

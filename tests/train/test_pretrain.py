@@ -3,11 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -20,6 +16,7 @@ import zstandard
 from accelerate.state import AcceleratorState
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from tests.processes import Command
 from train.checkpoints import seal_file
 from train.config import load_config
 from train.pretrain.__main__ import main
@@ -41,15 +38,8 @@ def configure(root, folder, **changes):
     return folder / "config.yaml"
 
 
-def start(root, config, processes=1):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
-    command = [sys.executable, *launcher, "-m", "train.pretrain", str(config)]
-    return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
-
-
 def pretrained(config):
-    """Pretrain here, on one thread; on some processors the losses are those of a process of `start` but for the last bit."""
+    """Pretrain here, on one thread; on some processors the losses are those of a process of its own but for the last bit."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)  # of what this process may have trained before
@@ -57,11 +47,6 @@ def pretrained(config):
         main([str(config)])
     finally:
         torch.set_num_threads(threads)
-
-
-def finish(process):
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
 
 
 def lend(finished, other):
@@ -79,7 +64,7 @@ def losses(folder):
 def whole(root, tmp_path_factory):
     """A finished smoke run, in a process of its own as those that are killed."""
     folder = tmp_path_factory.mktemp("pretrain")
-    finish(start(root, configure(root, folder)))
+    Command(folder / "said", "train.pretrain", configure(root, folder)).finish()
     return folder
 
 
@@ -99,14 +84,12 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(root, tmp_path, w
     config = configure(root, tmp_path / "cut")
     (tmp_path / "cut/run").mkdir()
     lend(whole, tmp_path / "cut")
-    process = start(root, config)
+    cut = Command(tmp_path / "said", "train.pretrain", config)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "cut/run").glob("checkpoint-*/manifest.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    finish(start(root, config))
+    cut.kill()
+    Command(tmp_path / "said", "train.pretrain", config).finish()
     assert losses(tmp_path / "cut") == losses(whole)
 
 
@@ -114,7 +97,7 @@ def test_two_processes_have_the_losses_of_one(root, tmp_path, whole):
     config = configure(root, tmp_path / "two")
     (tmp_path / "two/run").mkdir()
     lend(whole, tmp_path / "two")
-    finish(start(root, config, processes=2))
+    Command(tmp_path / "said", "train.pretrain", config, processes=2).finish()
     one, two = losses(whole), losses(tmp_path / "two")
     assert one.keys() == two.keys()
     assert all(two[step] == pytest.approx(one[step], abs=1e-4) for step in one)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 
-import psutil
 import pytest
 import torch
 import yaml
 
+from tests.processes import Command
 from tests.train.test_finetune import configure, lend_vocabulary
 from train import finetune, training
 from train import tokenizer as tokenizers
@@ -118,33 +115,19 @@ def test_a_run_killed_twice_with_accumulated_steps_goes_on_to_the_same_weights(r
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
 
 
-def start(root, config, processes):
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, *launcher, "-m", "train.finetune", str(config)]
-    return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [1, 2])
-def test_processes_killed_by_the_system_go_on_to_the_same_weights(root, tmp_path, processes):
-    longer = {"epochs": 8, "save_steps": 7}
+def test_two_processes_killed_by_the_system_go_on_to_the_same_weights(root, tmp_path):
+    """One process: tests/faults/test_by_hand.py."""
+    longer = {"epochs": 4, "save_steps": 5}
     a, b = (short(root, tmp_path / name, lambda data: data["training"].update(longer)) for name in "ab")
-    alone = start(root, a, processes)
-    alone.communicate(timeout=200)
-    assert alone.returncode == 0
+    Command(tmp_path / "said", "train.finetune", a, processes=2).finish()
     lend_vocabulary(tmp_path / "a/run", tmp_path / "b/run")
-    process, deadline = start(root, b, processes), time.monotonic() + 100
+    cut, deadline = Command(tmp_path / "said", "train.finetune", b, processes=2), time.monotonic() + 100
     while not list((tmp_path / "b/run-checkpoints").glob("checkpoint-*/manifest.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    for one in [*psutil.Process(process.pid).children(recursive=True), process]:  # torchrun's workers are no group of its own
-        one.kill()
-    process.communicate()
+    cut.kill()
     assert not (tmp_path / "b/run").exists()
-    again = start(root, b, processes)
-    _, said = again.communicate(timeout=200)
-    assert again.returncode == 0, said
-    assert "going on from" in said
+    assert "going on from" in Command(tmp_path / "said", "train.finetune", b, processes=2).finish()
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
 
 

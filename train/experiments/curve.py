@@ -83,7 +83,7 @@ def curve(sizes: Sequence[int], scores: Sequence[dict[str, Any]], dev: str) -> d
         fitted = law(np.array(sizes, float), np.array(values))
         row: dict[str, Any] = {"values": values, "intervals": intervals, "law": None if fitted is None else fitted.tolist(), "more": {}}
         if fitted is not None:
-            row["more"] = {str(times): extrapolation(sizes, values, intervals, fitted, times) for times in MORE}
+            row["more"] = extrapolation(sizes, values, intervals, fitted)
         figures[name] = row
     return {"dev": dev, "records": list(sizes), "figures": figures}
 
@@ -107,15 +107,17 @@ def at(sizes: Any, a: float, b: float, c: float) -> Any:
 
 
 def extrapolation(
-    sizes: Sequence[int], values: Sequence[float], intervals: Sequence[Sequence[float]], fitted: NDArray[np.float64], times: int
+    sizes: Sequence[int], values: Sequence[float], intervals: Sequence[Sequence[float]], fitted: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """What the law says of `times` the labels, with the 95 % spread of laws fitted to values drawn from the figures' intervals."""
+    """What the law says of MORE times the labels, with the 95 % spread of laws fitted to values drawn from the figures' intervals."""
     random, n = np.random.default_rng(0), np.array(sizes, float)
     deviations = np.array([(high - low) / 3.92 for low, high in intervals])
-    laws = [law(n, random.normal(values, deviations)) for _ in range(DRAWS)]
-    drawn = [float(at(n[-1] * times, *found)) for found in laws if found is not None]
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    return {"value": float(at(n[-1] * times, *fitted)), "interval": [float(low), float(high)]}
+    laws = [found for _ in range(DRAWS) if (found := law(n, random.normal(values, deviations))) is not None]
+    told = {}
+    for times in MORE:
+        low, high = np.percentile([float(at(n[-1] * times, *one)) for one in laws], (2.5, 97.5))
+        told[str(times)] = {"value": float(at(n[-1] * times, *fitted)), "interval": [float(low), float(high)]}
+    return told
 
 
 def table(result: dict[str, Any]) -> list[str]:

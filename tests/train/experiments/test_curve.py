@@ -35,7 +35,8 @@ def test_a_power_law_is_found_again():
     assert (a, b, c) == pytest.approx((0.8, 3.0, 0.5), rel=0.05)
 
 
-def test_more_labels_are_foretold_with_an_interval_around():
+def test_more_labels_are_foretold_with_an_interval_around(monkeypatch):
+    monkeypatch.setattr("train.experiments.curve.DRAWS", 60)
     sizes = [100, 250, 500, 1000]
     result = curve(sizes, [scores(float(at(n, 0.8, 3.0, 0.5))) for n in sizes], "dev.jsonl")
     twice = result["figures"]["incidents F1"]["more"]["2"]
