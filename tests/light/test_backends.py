@@ -3,12 +3,10 @@ from __future__ import annotations
 import pickle
 import sys
 
-import numpy as np
 import pytest
 
 from waqia import ArtefactError, ConfigError, Reader
-from waqia.model.backends import open_backend, participants_inputs
-from waqia.model.tensors import Triggers, ends, half_open
+from waqia.model.backends import open_backend
 
 
 def shapes(readings):
@@ -48,21 +46,6 @@ def test_with_openvino_too_neighbours_and_threads_change_nothing(passages, with_
 def test_a_pickled_reader_keeps_its_backend(with_openvino):
     copy = pickle.loads(pickle.dumps(with_openvino))
     assert type(copy._model.backend) is type(with_openvino._model.backend)
-
-
-def test_the_graphs_are_given_the_first_and_the_last_word_of_each_trigger():
-    start, stop, type_ = np.array([0, 4]), np.array([1, 7]), np.array([2, 0])
-    inputs = participants_inputs(np.zeros((2, 7, 1), np.float32), np.ones((2, 7), np.int64), Triggers(start, stop, type_))
-    assert {name: inputs[name].tolist() for name in inputs if name.startswith("trigger_")} == {
-        "trigger_first": [0, 4],
-        "trigger_last": [0, 6],
-        "trigger_type": [2, 0],
-    }
-
-
-def test_half_open_ranges_and_first_and_last_words_turn_into_each_other():
-    assert ends(3, 6) == (3, 5)
-    assert half_open(3, 5) == (3, 6)
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones():

@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 from waqia.model import pipeline
 from waqia.model.calibration import Calibration
 from waqia.model.pipeline import Model, read_texts
-from waqia.model.tensors import Encoded, Participants
-from waqia.model.windows import WindowSettings
+from waqia.model.tensors import Encoded, Participants, ends, half_open
+from waqia.model.windows import WindowSettings, WordRange
 from waqia.schema import Span
 
 WORD = "قصف"
@@ -129,6 +129,17 @@ def test_the_mean_over_words_and_mentions_decides_a_sector(read, labels):
     assert (actor.text, actor.role, actor.sector) == ("جيش الدفاع", "initiator", list(labels.sectors)[1])
 
 
+def test_a_word_that_two_mentions_saw_has_their_mean_sector_and_largest_role():
+    def said(role, sector, words):
+        return Participants(np.full((words, words, 1), role, np.float32), np.zeros(2), np.full((words, 2), sector, np.float32))
+
+    first, roles, sectors = pipeline._together([(WordRange(3, 5), said(1, 4, 2)), (WordRange(4, 7), said(2, 8, 3))])
+    assert first == 3
+    unseen = pipeline.UNSEEN
+    assert roles[..., 0].tolist() == [[1, 1, unseen, unseen], [1, 2, 2, 2], [unseen, 2, 2, 2], [unseen, 2, 2, 2]]
+    assert sectors.tolist() == [[4, 4], [6, 6], [8, 8], [8, 8]]
+
+
 def test_mentions_that_are_not_alike_are_incidents_of_their_own_in_the_order_of_the_text(read):
     (reading,), fake = read(f"{WORD} ثم {WORD} ثم {WORD}", logits=[11, 15, 13], same=-9.0)
     assert [incident.trigger.start for incident in reading.incidents] == [0, 7, 14]
@@ -200,3 +211,8 @@ def test_given_mentions_are_merged_and_those_that_no_window_holds_as_words_are_l
         (found,) = pipeline.merge_given([text], [given], model)
         assert [sorted(mention.start for mention in one.mentions) for one in found] == wanted
         assert {one.type for one in found} == {0}
+
+
+def test_half_open_ranges_and_first_and_last_words_turn_into_each_other():
+    assert ends(3, 6) == (3, 5)
+    assert half_open(3, 5) == (3, 6)

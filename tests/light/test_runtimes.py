@@ -24,6 +24,16 @@ TRIGGERS = Triggers(np.array([3]), np.array([5]), np.array([7]))
 STATES, MASK = np.ones((1, 2, 4), np.float32), np.ones((1, 2), np.int64)
 
 
+def test_the_graphs_are_given_the_first_and_the_last_word_of_each_trigger():
+    start, stop, type_ = np.array([0, 4]), np.array([1, 7]), np.array([2, 0])
+    inputs = participants_inputs(np.zeros((2, 7, 1), np.float32), np.ones((2, 7), np.int64), Triggers(start, stop, type_))
+    assert {name: inputs[name].tolist() for name in inputs if name.startswith("trigger_")} == {
+        "trigger_first": [0, 4],
+        "trigger_last": [0, 6],
+        "trigger_type": [2, 0],
+    }
+
+
 def test_the_encoder_is_given_every_array_of_a_batch_by_name():
     assert {name: int(array[0, 0]) for name, array in encode_inputs(BATCH).items()} == {
         "input_ids": 0,

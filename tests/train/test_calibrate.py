@@ -223,10 +223,11 @@ def merging(labels, monkeypatch, records, mentions, same, settings=SETTINGS):
 
     def say(parts, texts, model):
         for part in parts:
+            assert (part.windows, texts[part.text]) == ([f"windows of {part.text}"], records[part.text].text)
             part.mentions += mentions[part.text]
 
     asked = []
-    monkeypatch.setattr(calibrate, "cut_texts", lambda texts, model: [[] for _ in texts])
+    monkeypatch.setattr(calibrate, "cut_texts", lambda texts, model: [[f"windows of {place}"] for place, _ in enumerate(texts)])
     monkeypatch.setattr(calibrate, "encode", say)
     monkeypatch.setattr(calibrate, "likenesses", lambda found, model: same)
     result = calibrate.fit_merging(a_run(labels, settings, reader=asked.append), records, Calibration.plain(labels))

@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -101,8 +102,7 @@ class ActorTable:
     @classmethod
     def packaged(cls, labels: LabelSet) -> ActorTable:
         """The table that ships with Waqia: actors of the Middle East and North Africa, CC BY 4.0."""
-        text = resources.files("waqia.document").joinpath(PACKAGED).read_text("utf-8")
-        return _table(_rows(text, PACKAGED, labels))
+        return _packaged(tuple(labels.sectors))
 
     @classmethod
     def load(cls, path: str | Path, labels: LabelSet) -> ActorTable:
@@ -113,7 +113,7 @@ class ActorTable:
         `sector` is a code of the label set, or the usual one and others that are allowed, «MIL|GOV».
         """
         text = table_text(path, COLUMNS)
-        return _table(_rows(text, str(path), labels))
+        return _table(_rows(text, str(path), tuple(labels.sectors)))
 
     def over(self, other: ActorTable) -> ActorTable:
         """Both tables; where both know an alias, this one decides (a user's table over the packaged one)."""
@@ -226,7 +226,14 @@ def _is_named(actor: Actor, named: frozenset[str]) -> bool:
     return actor.id in named or f"@{actor.country}" in named
 
 
-def _rows(text: str, where: str, labels: LabelSet) -> Iterator[tuple[_Entry, Words]]:
+@cache
+def _packaged(sectors: tuple[str, ...]) -> ActorTable:
+    """Proved once a process: a reader is loaded often where many are."""
+    text = resources.files("waqia.document").joinpath(PACKAGED).read_text("utf-8")
+    return _table(_rows(text, PACKAGED, sectors))
+
+
+def _rows(text: str, where: str, sectors: Sequence[str]) -> Iterator[tuple[_Entry, Words]]:
     """Every alias of every row, proved; RecordError at the first fault."""
     reader = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(reader, [])
@@ -240,7 +247,7 @@ def _rows(text: str, where: str, labels: LabelSet) -> Iterator[tuple[_Entry, Wor
         if len(cells) != len(header):
             raise RecordError(f"{at}: {len(cells)} cells, the header has {len(header)}; write an empty cell where there is nothing")
         row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        actor = _actor(row, at, labels)
+        actor = _actor(row, at, sectors)
         for first, last, line in spans.setdefault(actor.id, []):
             if first <= actor.last and actor.first <= last:
                 raise RecordError(f"{at}: id {actor.id!r} stands in line {line} for some of the same years; give each row years of its own")
@@ -248,13 +255,13 @@ def _rows(text: str, where: str, labels: LabelSet) -> Iterator[tuple[_Entry, Wor
         yield from _aliases(row, actor, at)
 
 
-def _actor(row: Mapping[str, str], at: str, labels: LabelSet) -> Actor:
+def _actor(row: Mapping[str, str], at: str, known: Sequence[str]) -> Actor:
     for column in ("id", "name_en", "name_ar"):
         if not row[column]:
             raise RecordError(f"{at}: {column} is empty; every row needs an id and both names")
     sectors = row["sector"].split("|")
-    if unknown := [sector for sector in sectors if sector not in labels.sectors]:
-        raise RecordError(f"{at}: sector {unknown[0]!r} is unknown, expected one of {', '.join(labels.sectors)}, or several with «|»")
+    if unknown := [sector for sector in sectors if sector not in known]:
+        raise RecordError(f"{at}: sector {unknown[0]!r} is unknown, expected one of {', '.join(known)}, or several with «|»")
     years = []
     for column, open_end in (("from", _FIRST), ("to", _LAST)):
         if row[column] and not (row[column].isascii() and row[column].isdigit() and len(row[column]) == 4):

@@ -13,6 +13,7 @@ import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,8 +66,7 @@ class Gazetteer:
     @classmethod
     def packaged(cls) -> Gazetteer:
         """Governorates, countries and towns of the region that ship with Waqia; enough without any extra."""
-        text = resources.files("waqia.document").joinpath(PACKAGED).read_text("utf-8")
-        return _gazetteer(_own_rows(text, PACKAGED, "waqia"), "Regions and towns of Waqia, CC BY 4.0")
+        return _packaged()
 
     @classmethod
     def default(cls, countries: Sequence[str] = REGION) -> Gazetteer:
@@ -101,6 +101,12 @@ class Gazetteer:
     def __len__(self) -> int:
         """How many different entries there are."""
         return len({entry for entries in self.index.values() for entry in entries})
+
+
+@cache
+def _packaged() -> Gazetteer:
+    text = resources.files("waqia.document").joinpath(PACKAGED).read_text("utf-8")
+    return _gazetteer(_own_rows(text, PACKAGED, "waqia"), "Regions and towns of Waqia, CC BY 4.0")
 
 
 def _gazetteer(rows: Iterable[tuple[Entry, Iterable[str]]], attribution: str) -> Gazetteer:
