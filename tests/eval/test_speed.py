@@ -105,6 +105,7 @@ def test_an_engine_that_cannot_run_here_says_why_in_its_row():
 
 def test_an_engine_that_is_not_installed_is_told_as_such(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(worker, "find_spec", lambda name: None)
+    (tmp_path / "passages.json").write_text("[]", "utf-8")
     worker.main([str(tmp_path), "openvino bf16", "--started", "0"])
     assert json.loads(capsys.readouterr().out) == {"unsupported": "not installed"}
 
