@@ -7,7 +7,8 @@ Real, unpadded tokens a second, medians of interleaved rounds in one run:
 - pretraining, shape and step of the configuration: transformers' BertForMaskedLM with its own defaults (dropout, logits for every token,
   masked by DataCollatorForLanguageModeling, one passage a row padded to the longest) in fp32, against train.pretrain;
 - fine-tuning, model and batch of the configuration: batches in random order padded to the longest window allowed, fp32, against
-  train.finetune's (windows grouped by length, padded to the longest of the batch, its precision and attention).
+  train.finetune's (windows grouped by length, padded to the longest of the batch, its precision and attention, and only as many mentions of
+  an incident asked for its participants as the configuration says).
 
 Texts are data/train.jsonl. Shown too: what matrix multiplication of these shapes reaches on this machine, and each way's share of it in
 its own precision (six operations a weight and real token, embeddings left out: padding and unneeded logits count for nothing).
@@ -125,8 +126,9 @@ def finetuning(config: FinetuneConfig) -> tuple[dict[str, Step], int]:
     records = list(read_records(TEXTS, labels))
     encoder, tokenizer = load_finetuned(config, [record.text for record in records])
     windows = list(read_windows(records, tokenizer, labels, window_settings(config), Reach()))
-    by_length = sorted(windows, key=lambda window: window["length"])
-    collator, size = Collator(pad_id(tokenizer)), config.training.batch_windows
+    by_length = sorted(({**window, "window": n, "epoch": 0} for n, window in enumerate(windows)), key=lambda window: window["length"])
+    pad, size = pad_id(tokenizer), config.training.batch_windows
+    collator, ours = Collator(pad), Collator(pad, seed=config.seed, asked=config.training.mentions_asked)
     model = build_model(encoder, config, labels).train()
     adamw = optimizer(model, config)
     dtype = torch.bfloat16 if config.training.precision == "bf16" else None
@@ -147,7 +149,7 @@ def finetuning(config: FinetuneConfig) -> tuple[dict[str, Step], int]:
 
     def our_step() -> int:
         start = next(groups) * size
-        return step(collator(by_length[start : start + size]), dtype)
+        return step(ours(by_length[start : start + size]), dtype)
 
     return {"padded to the longest allowed, random order": stock_step, "train.finetune": our_step}, weights(model.encoder)
 
