@@ -72,10 +72,10 @@ def pairs(rows: Sequence[Mapping[str, Any]], tables: Tables) -> tuple[list[dict[
     gold, found, same = {str(row["id"]): row["facts"]["incident"] for row in rows}, list[dict[str, float]](), list[bool]()
     for row in sorted(rows, key=lambda row: not row["incidents"]):  # as linking does, texts without incidents last
         linker.add(row)
-        clue = linker.events[-1].members[0].clue if row["incidents"] else text_clue(row)[0]
+        clue = linker.event(len(linker.index) - 1).members[0].clue if row["incidents"] else text_clue(row)[0]
         bag = linker.bag(clue)
         for number in linker.nearest(clue, bag):
-            other = linker.events[number].members[0]
+            other = linker.event(number).members[0]
             clues, _ = features(clue, bag, other.clue, other.square)
             if clues and other.clue.row != clue.row:
                 found.append(clues)

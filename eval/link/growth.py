@@ -14,9 +14,10 @@ import random
 import resource
 import tempfile
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from eval.score.command import run
 from eval.score.counts import Counts
 from waqia.arguments import Parser
 from waqia.bulk.clues import Tables
+from waqia.bulk.index import Index
 from waqia.bulk.link import Linker
 from waqia.frame import packaged_labels
 from waqia.labels import LabelSet
@@ -50,37 +52,50 @@ def main(argv: Sequence[str] | None = None) -> None:
 def grown(size: int, *, seed: int = 0) -> dict[str, Any]:
     """Figures of linking `size` made-up incidents."""
     tables = Tables.packaged(packaged_labels())
-    linker, gold, spent = Linker(tables), dict[str, int](), 0.0
+    linker, spent, made = Linker(tables), 0.0, array("I")
     for row, event in archive(size, tables, seed=seed):
-        gold[row["id"]] = event
+        made.append(event)
         before = time.process_time()
         linker.add(row)
         spent += time.process_time() - before
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as kept:
-        before, events = time.process_time(), list[list[str]]()
-        for line in linker.lines():
-            kept.write(json.dumps(line) + "\n")
-            events.append([source["id"] for source in line["sources"]])
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder, "events.jsonl")
+        before = time.process_time()
+        with kept.open("wb") as out:
+            linker.write(out)
+        linker.index.save(kept, kept)
         spent += time.process_time() - before
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        kept.seek(0)
-        added = _day_added(map(json.loads, kept), tables, islice(archive(size + PER_DAY, tables, seed=seed), size, None))
-    found = {name: n for n, names in enumerate(events) for name in names}
-    hits, key, response = (
-        sum(n * (n - 1) // 2 for n in Counter(each).values())
-        for each in (((gold[k], found[k]) for k in gold), gold.values(), found.values())
-    )
-    pairs = Counts(hits, key, response)
-    figures = {"ms an incident": round(1000 * spent / size, 3), "peak memory MB": round(memory), "s to add a day": round(added, 1)}
-    return {"incidents": size, "events": len(events), **figures, "pair precision": pairs.precision, "pair recall": pairs.recall}
+        del linker
+        added = _day_added(kept, tables, islice(archive(size + PER_DAY, tables, seed=seed), size, None))
+        with kept.open("rb") as lines:
+            pairs, events = _pairs(made, lines)
+    figures = {"ms an incident": round(1000 * spent / size, 3), "peak memory MB": round(memory), "s to add a day": round(added, 2)}
+    return {"incidents": size, "events": events, **figures, "pair precision": pairs.precision, "pair recall": pairs.recall}
 
 
-def _day_added(old: Iterator[dict[str, Any]], tables: Tables, rows: Iterable[tuple[dict[str, Any], int]]) -> float:
-    """Seconds of processor time to open the events of an archive again and to link another day onto them."""
+def _pairs(made: Sequence[int], lines: Iterable[bytes]) -> tuple[Counts, int]:
+    """Pairs of rows ("r0", "r1" …) that were made as one event and are found as one, and how many events were found."""
+    found = array("I", bytes(4 * len(made)))
+    events = 0
+    for events, line in enumerate(lines, 1):
+        for source in json.loads(line)["sources"]:
+            found[int(source["id"][1:])] = events
+    hits, key, response = (sum(n * (n - 1) // 2 for n in Counter(each).values()) for each in (zip(made, found, strict=True), made, found))
+    return Counts(hits, key, response), events
+
+
+def _day_added(events: Path, tables: Tables, rows: Iterable[tuple[dict[str, Any], int]]) -> float:
+    """Seconds of processor time to link another day onto the events of an archive and to write them all again."""
+    rows = list(rows)
     before = time.process_time()
-    linker = Linker(tables, old=old)
+    linker = Linker(tables, index=Index.beside(events))
     for row, _ in rows:
         linker.add(row)
+    written = events.with_name("more.jsonl")
+    with written.open("wb") as out:
+        linker.write(out)
+    linker.index.save(written, written)
     return time.process_time() - before
 
 
@@ -88,14 +103,14 @@ def archive(size: int, tables: Tables, *, seed: int = 0) -> Iterator[tuple[dict[
     """Rows as `waqia batch` writes them, in the order of their days, each with the number of its event; most are told once."""
     chance = random.Random(seed)
     names = ["".join(chance.choices(LETTERS, k=6)) for _ in range(20_000)]
-    common, shares = list(tables.common), list(tables.common.values())
+    common, shares = list(tables.common), list(accumulate(tables.common.values()))
     number = event = 0
     while number < size:
         day = datetime.date(2000, 1, 1) + datetime.timedelta(days=number // PER_DAY)
         told = [chance.choice(names) for _ in range(6)]  # who and where: what its texts share
         kind, place = chance.choice(TYPES), (chance.uniform(30, 37), chance.uniform(35, 45))
         for _ in range(min(size - number, chance.choice((1, 1, 1, 2, 3)))):
-            words = chance.choices(common, shares, k=30)
+            words = chance.choices(common, cum_weights=shares, k=30)
             text = f"وقع في {told[0]} " + " ".join(words[:15] + told[1 : chance.randint(3, 6)] + words[15:]) + "."
             yield _row(f"r{number}", text, kind, day, told[0], place, tables.labels), event
             number += 1

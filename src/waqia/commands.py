@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from waqia.bulk import events, files, link, outputs
+from waqia.bulk import events, files, index, link, outputs
 from waqia.bulk.clues import Tables
+from waqia.bulk.jsonl import is_stream
 from waqia.bulk.likeness import Weights
 from waqia.errors import ConfigError, RecordError
 from waqia.formats import archive, brat, convert, doccano, label_studio, table
@@ -21,7 +22,6 @@ from waqia.formats.offsets import UNITS
 from waqia.frame import packaged_labels
 from waqia.labels import LabelSet
 from waqia.model.calibration import AtLeast
-from waqia.records import dump_row
 from waqia.schema import Reading, Record
 from waqia.terminal import flat, say
 
@@ -136,18 +136,19 @@ def _not_itself(source: Path, target: Path) -> None:
 
 
 def _link(args: argparse.Namespace, part: Path, labels: LabelSet) -> str:
-    old = events.read_events(args.target) if args.target.is_file() else ()
+    target = args.target.resolve()
+    known = index.Index.beside(target)
+    old = events.read_events(args.target) if known is None and args.target.is_file() else ()
     weights = Weights() if args.threshold is None else replace(Weights(), threshold=args.threshold)
-    rows = (row for _, row in events.read_lines(args.source))
-    linker = link.link(rows, Tables.packaged(labels), weights=weights, old=old)
-    count = several = alone = 0
-    with part.open("w", encoding="utf-8") as out:
-        for line in linker.lines():
-            out.write(dump_row(line) + "\n")
-            count, several = count + 1, several + (len(line["sources"]) > 1)
-            alone += line["start"] is None or line["place"] is None
+    linker = link.Linker(Tables.packaged(labels), weights, old, known)
+    for row in events.read_by_day(args.source):
+        linker.add(row)
+    with part.open("wb") as out:
+        totals = linker.write(out)
+    if not is_stream(args.target):
+        linker.index.save(part, target)
     texts = f"{linker.attached} texts without an incident joined them, {linker.skipped} rows were there already"
-    return f"{count} events, {several} of several sources, {alone} without day or place; {texts}"
+    return f"{totals.events} events, {totals.several} of several sources, {totals.alone} without day or place; {texts}"
 
 
 def _lines(labels: LabelSet) -> Iterator[str]:

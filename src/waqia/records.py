@@ -132,7 +132,11 @@ def write_records(path: str | Path, records: Iterable[Record]) -> None:
 def dump_row(row: Mapping[str, Any]) -> str:
     """One JSON line; lone surrogates are escaped, since UTF-8 cannot hold them."""
     line = json.dumps(row, ensure_ascii=False)
-    return line if line.isascii() or not any("\ud800" <= c <= "\udfff" for c in line) else json.dumps(row)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(row)
+    return line
 
 
 def _record(row: Any, labels: LabelSet, where: str, faults: list[str]) -> Record | None:

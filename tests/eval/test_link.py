@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eval.link import fit
+from eval.link import fit, growth
 from eval.link.__main__ import main
 from eval.link.growth import grown
 from eval.link.measure import linked, main_incidents, measure, pair_f1, read_rows, with_facts
 from eval.link.outlines import path, simplified
 from tests.light.test_link import _again, _market, _strike
+from waqia.bulk import link as link_module
 from waqia.bulk.clues import Tables
+from waqia.bulk.index import Index
 from waqia.bulk.likeness import NAMES, Weights
+from waqia.bulk.link import Linker
 from waqia.errors import RecordError
 from waqia.frame import packaged_labels
 
@@ -115,3 +120,43 @@ def test_growth_counts_events_and_pairs_of_made_up_incidents() -> None:
     assert set(figures) == {"incidents", "events", "ms an incident", "peak memory MB", "s to add a day", "pair precision", "pair recall"}
     assert figures["pair precision"] == 25 / 29
     assert figures["pair recall"] > 0.8
+
+
+def test_what_is_at_hand_and_where_a_run_ends_change_no_event(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(link_module, "TOGETHER", 8)
+    monkeypatch.setattr(growth, "PER_DAY", 6)
+    rows = list(_mixed(54))
+    whole = _in_parts(rows, 1, tmp_path / "whole")
+    assert any(event["sources"][0]["date"] is None for event in map(json.loads, whole.splitlines()) if len(event["sources"]) > 1)
+    monkeypatch.setattr(link_module, "AT_HAND", 10)
+    for parts in (1, 6):
+        assert _in_parts(rows, parts, tmp_path / str(parts)) == whole
+
+
+def _mixed(size: int) -> Iterator[dict[str, Any]]:
+    """Made-up rows in the order of their days, but for some without a day, some late and some that tell of another day."""
+    chance = random.Random(1)
+    for row, _ in growth.archive(size, TABLES):
+        other = f"2000-01-{chance.randint(1, 15):02d}"
+        kind = chance.choice(("plain", "plain", "plain", "undated", "late", "told"))
+        if kind == "told":
+            date = {"start": other, "end": other, "time_precision": 1, "span": {"start": 0, "end": 3, "text": row["text"][:3]}}
+            row["incidents"][0]["facts"]["date"] = {**date, "grain": "day", "anchored": "text date"}
+        yield row if kind in ("plain", "told") else {**row, "date": "" if kind == "undated" else other}
+
+
+def _in_parts(rows: list[dict[str, Any]], parts: int, folder: Path) -> bytes:
+    """The events file of rows linked in so many runs, each onto the one before."""
+    folder.mkdir()
+    events, part = folder / "events.jsonl", folder / "part"
+    for start in range(0, len(rows), len(rows) // parts):
+        index = Index.beside(events)
+        assert (index is None) == (start == 0)
+        linker = Linker(TABLES, index=index)
+        for row in rows[start : start + len(rows) // parts]:
+            linker.add(row)
+        with part.open("wb") as out:
+            linker.write(out)
+        linker.index.save(part, events)
+        part.replace(events)
+    return events.read_bytes()

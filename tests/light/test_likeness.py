@@ -7,8 +7,9 @@ from math import log, sqrt
 
 import pytest
 
-from waqia.bulk.clues import Clue, Passage, Rarity, Tables, from_plain, passages_of, stem, text_clue, to_plain, words_of
+from waqia.bulk.clues import Clue, Passage, Tables, from_plain, passages_of, stem, text_clue, to_plain, words_of
 from waqia.bulk.likeness import NAMES, Bag, Weights, features, score, weigh
+from waqia.bulk.link import Linker
 from waqia.frame import packaged_labels
 from waqia.schema import Incident, Span
 
@@ -108,11 +109,11 @@ def test_the_score_is_the_sum_of_shares_and_words_stand_as_one() -> None:
 
 
 def test_rarity_counts_texts_seen_and_our_own_passages() -> None:
-    rarity = Rarity(Tables(packaged_labels(), None, {"قصف": 9}, 98))  # type: ignore[arg-type]  # facts are not asked
-    rarity.add({"قصف", "قسطون"})
-    assert rarity.of("قصف") == pytest.approx(log(100 / 10.5))
-    assert rarity.of("قسطون") == pytest.approx(log(100 / 1.5))
-    assert rarity.of("غيرها") == pytest.approx(log(100 / 0.5))
+    linker = Linker(Tables(packaged_labels(), None, {"قصف": 9}, 98))  # type: ignore[arg-type]  # facts are not asked
+    linker.index.count({"قصف", "قسطون"})
+    assert linker.rarity("قصف") == pytest.approx(log(100 / 10.5))
+    assert linker.rarity("قسطون") == pytest.approx(log(100 / 1.5))
+    assert linker.rarity("غيرها") == pytest.approx(log(100 / 0.5))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from waqia.bulk import link as link_module
 from waqia.bulk.clues import Tables
+from waqia.bulk.events import read_by_day
+from waqia.bulk.index import Index
 from waqia.bulk.likeness import NAMES, Weights
 from waqia.bulk.link import Linker, link
 from waqia.cli import main
@@ -229,9 +232,57 @@ def test_one_strike_may_have_several_types_but_an_arrest_and_a_smuggling_are_two
 def test_incidents_are_looked_up_by_rare_words_alone() -> None:
     linker = Linker(TABLES)
     linker.add(_strike("a"))
-    words = [key for key in linker._blocks if isinstance(key, str)]
+    clue = linker.event(0).members[0].clue
+    words = [key for key, _ in linker._keys(clue, linker.bag(clue)) if isinstance(key, str)]
     assert "قسطون" in words
     assert "قتل" not in words  # one text in ninety at most has a rare word
+
+
+def test_an_index_of_another_state_of_the_events_is_left_aside_and_made_again(tmp_path: Path) -> None:
+    rows, events = tmp_path / "rows.jsonl", tmp_path / "events.jsonl"
+    rows.write_text(json.dumps(_strike("a")) + "\n", "utf-8")
+    assert main(["link", str(rows), str(events)]) == 0
+    assert Index.beside(events) is not None
+    before = events.read_bytes()
+    events.write_bytes(before.replace(b"outlet-a", b"outlet-b"))
+    os.utime(events, ns=(0, 0))
+    assert Index.beside(events) is None
+    rows.write_text(json.dumps(_again("b")) + "\n", "utf-8")
+    assert main(["link", str(rows), str(events)]) == 0
+    (event,) = map(json.loads, events.read_text("utf-8").splitlines())
+    assert [(source["id"], source["source"]) for source in event["sources"]] == [("a", "outlet-b"), ("b", "outlet-b")]
+    Path(f"{events}.index").write_bytes(b"no index")
+    assert Index.beside(events) is None
+
+
+def test_a_line_that_changed_unseen_is_named_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, events = tmp_path / "rows.jsonl", tmp_path / "events.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in (_strike("a"), _market("m", date="2020-01-01"))), "utf-8")
+    assert main(["link", str(rows), str(events)]) == 0
+    now, damaged = events.stat(), events.read_bytes().replace(b"outlet-a", b"outlet-x")
+    events.write_bytes(damaged)
+    os.utime(events, ns=(now.st_atime_ns, now.st_mtime_ns))
+    rows.write_text(json.dumps(_market("n")) + "\n", "utf-8")
+    assert main(["link", str(rows), str(events)]) == 3
+    assert f"{events}:2: not the line that was written; to link onto it as it is, remove {events}.index" in capsys.readouterr().err
+    assert events.read_bytes() == damaged
+
+
+def test_a_text_without_incident_is_looked_at_once_and_one_that_could_not_be_read_again(tmp_path: Path) -> None:
+    rows, events = tmp_path / "rows.jsonl", tmp_path / "events.jsonl"
+    silent = {"id": "s", "date": "2021-08-08", "text": "عقد مجلس الوزراء جلسته الأسبوعية", "incidents": []}
+    rows.write_text("".join(json.dumps(row) + "\n" for row in (silent, {**silent, "id": "e", "text": None, "error": "x"})), "utf-8")
+    assert main(["link", str(rows), str(events)]) == 0
+    index = Index.beside(events)
+    assert index is not None
+    assert (index.knows("s"), index.knows("e"), index.texts) == (True, False, 1)
+
+
+def test_rows_are_linked_in_the_order_of_their_days_whatever_their_order_in_the_file(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    dates = {"a": "2021-08-09", "b": "", "c": "2021-08-08", "d": "2021-08-09"}
+    rows.write_text("".join(json.dumps({"id": name, "date": date}) + "\n" for name, date in dates.items()), "utf-8")
+    assert [row["id"] for row in read_by_day(rows)] == ["c", "a", "b", "d"]
 
 
 def test_the_words_of_the_killed_are_not_those_of_the_injured() -> None:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import datetime
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from math import log
 from typing import Any
 
 from waqia.arabic import sentence_starts
@@ -116,26 +114,6 @@ class Tables:
     def actors(self) -> ActorTable | None:
         """What knows actors."""
         return self.facts.actors
-
-
-class Rarity:
-    """How rare words are in the texts seen so far and in our own passages: log of texts a text with the word, in nats."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._common, self._seen, self._texts = tables.common, Counter[str](), tables.texts
-
-    def add(self, words: Iterable[str]) -> None:
-        """Count one text's words, each once."""
-        self._texts += 1
-        self._seen.update(words)
-
-    def seen(self, word: str) -> int:
-        """How many of the texts given to `add` have the word."""
-        return self._seen[word]
-
-    def of(self, word: str) -> float:
-        """log((texts + 1) / (texts with the word + 0.5))."""
-        return log((self._texts + 1) / (self._seen[word] + self._common.get(word, 0) + 0.5))
 
 
 def clues_of(row: Mapping[str, Any], tables: Tables) -> Iterator[tuple[Clue, Incident, list[Passage]]]:

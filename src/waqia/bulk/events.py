@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import shutil
+import sys
+import tempfile
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from waqia.bulk.clues import Clue
+from waqia.bulk.jsonl import is_stream
 from waqia.errors import RecordError
 from waqia.records import parse_line
 
@@ -56,7 +61,16 @@ _DAYS = {"published?": DAY, "start?": DAY, "end?": DAY}
 _COUNTS = dict.fromkeys(("number?", "killed?", "injured?"), WHOLE)
 CLUE = Only({**_PLAIN_CLUE, **_COUNTS, **_DAYS, "row": str, "at?": [NUMBER], "actors?": [str]})
 PASSAGE = Only({"start": int, "text": str})
-SOURCE = {"id": str, "number": WHOLE, "source": TEXT, "date": TEXT, "passages": [PASSAGE], "incident": (COUNTED, NONE), "clue": CLUE}
+SOURCE = {
+    "id": str,
+    "number": WHOLE,
+    "source": TEXT,
+    "date": TEXT,
+    "passages": [PASSAGE],
+    "incident": (COUNTED, NONE),
+    "clue": CLUE,
+    "square?": NUMBER,
+}
 BOUNDS = ({"min": int, "max": int}, NONE)
 ACTOR = {"role": str, "id": TEXT, "name": str, "name_ar": TEXT, "sector": TEXT, "country": TEXT}
 MERGE = {"id": str, "number": WHOLE, "score": NUMBER, "clues": {"*": NUMBER}}
@@ -70,12 +84,34 @@ EVENT = {
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where each object of a JSONL file stands, and itself; RecordError names file and line of what is none, or has no id."""
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            where = f"{path}:{number}"
-            data = parse_line(line, where)
-            if not isinstance(data, dict) or not isinstance(data.get("id"), (str, int, float)):
-                raise RecordError(f"{where}: no object with an id; expected one object a line")
-            yield where, data
+        yield from _objects(lines, path)
+
+
+def _objects(lines: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(iter(lines.readline, b""), 1):
+        where = f"{path}:{number}"
+        data = parse_line(line, where)
+        if not isinstance(data, dict) or not isinstance(data.get("id"), (str, int, float)):
+            raise RecordError(f"{where}: no object with an id; expected one object a line")
+        yield where, data
+
+
+def read_by_day(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSONL file in the order of their `date`, one without behind the one before it; RecordError as of `read_lines`."""
+    with tempfile.TemporaryFile(prefix="waqia-rows-") if is_stream(path) else path.open("rb") as rows:
+        if is_stream(path):
+            with path.open("rb") as given:
+                shutil.copyfileobj(given, rows)
+        rows.seek(0)
+        starts, days, start, day = array("Q"), list[str](), 0, ""
+        for _, row in _objects(rows, path):
+            day = sys.intern(str(row.get("date") or day)[:10])
+            starts.append(start)
+            days.append(day)
+            start = rows.tell()
+        for number in sorted(range(len(days)), key=days.__getitem__):
+            rows.seek(starts[number])
+            yield parse_line(rows.readline(), f"{path}:{number + 1}")
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:

@@ -78,9 +78,11 @@ def features(a: Clue, bag: Bag, b: Clue, square: float, crowd: int = 0) -> tuple
     two families of types, texts more than APART days apart that tell of no common day, and those that share neither a place (within
     25 km) nor a word of RARE: a day alone proves nothing.
     """
+    if a.family and b.family and a.family != b.family:
+        return {}, []
     gap = None if a.published is None or b.published is None else abs(ordinal(a.published) - ordinal(b.published))
     days = _gap(a, b)
-    if (a.family and b.family and a.family != b.family) or (gap is not None and gap > APART and days != 0):
+    if gap is not None and gap > APART and days != 0:
         return {}, []
     shared = sorted(((bag.rarity[word], word) for word in b.words if word in bag.rarity), reverse=True)
     values, happening = [value for value, _ in shared], _happening(a, b)
