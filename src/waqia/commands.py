@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -122,7 +124,10 @@ def _events(args: argparse.Namespace, labels: LabelSet) -> int:
     _not_itself(args.source, target)
     with outputs.whole(target) as part:
         if args.command == "link":
-            say(_link(args, part, labels))
+            try:
+                say(_link(args, part, labels))
+            except sqlite3.Error as error:  # of the index: a full disk most likely
+                raise OSError(errno.EIO, str(error)) from error
         elif args.command == "table":
             table.write(part, events.read_events(args.source), args.format or table.named_format(target), labels)
         else:

@@ -219,15 +219,14 @@ class Linker:
         near = [blocks for bucket in _near(clue, self.index.arrived) if (blocks := self._blocks(bucket))]
         shared: dict[int, float] = {}
         for key, weight in self._keys(clue, bag):
-            found, left = set[int](), BLOCK
+            left = BLOCK
             for blocks in near:
                 if numbers := blocks.get(key):
-                    found.update(numbers[-left:])
+                    for number in numbers[-left:]:
+                        shared[number] = shared.get(number, 0.0) + weight
                     left -= len(numbers)
                     if left <= 0:
                         break
-            for number in found:
-                shared[number] = shared.get(number, 0.0) + weight
         return nsmallest(NEAREST, shared, key=lambda number: (-shared[number], -number))
 
     def crowd(self, clue: Clue) -> int:
