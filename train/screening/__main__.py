@@ -17,8 +17,8 @@ from eval.score.command import run
 from train.config import config_path, load_config
 from train.screening.bound import bound, drawn, share_lost
 from train.screening.config import ScreenConfig
-from train.screening.documents import best, embeddings, labelled, parts, readings, together, told_tokens, windows_of
-from train.screening.students import fit, narrowed
+from train.screening.documents import best, embeddings, parts, readings, to_learn, windows_of
+from train.screening.students import fit, narrowed, tokens
 from train.screening.teacher import Read
 from waqia.bulk.screen import Weights, scores, write
 from waqia.errors import ConfigError
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     reads = readings(config, full)
     fitted, proved, far = parts(config, reads)
     vectors, kept = narrowed(embeddings(full), config.student.depth)
-    weights = fit(together([told_tokens(fitted), labelled(config, full)]), vectors, config.student, config.seed)
+    weights = fit(tokens(*to_learn(config, full, fitted)), vectors, config.student, config.seed)
     safest = drawn(best(proved, scores(windows_of(proved), weights)), config.seed)
     found = [bound(safest, lost, config.confidence) for lost in config.lost]
     bounds = [one for one in found if one is not None]

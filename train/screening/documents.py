@@ -10,7 +10,7 @@ import onnx
 from onnx import numpy_helper
 
 from train.screening.config import ScreenConfig
-from train.screening.students import Tokens, best_scores, tokens
+from train.screening.students import best_scores
 from train.screening.teacher import Read, load, read_documents, sample, save
 from waqia.errors import ConfigError
 from waqia.model.artefact import Artefact
@@ -48,8 +48,8 @@ def embeddings(full: Artefact) -> Floats:
     return np.asarray(numpy_helper.to_array(found[0]), np.float32)
 
 
-def labelled(config: ScreenConfig, full: Artefact) -> Tokens:
-    """The windows of labelled records, with the first token of each mention."""
+def labelled(config: ScreenConfig, full: Artefact) -> tuple[list[Window], list[Floats]]:
+    """The windows of labelled records, and for each word of a window (W,) whether a mention begins there."""
     windows, begins = [], []
     for path in config.labelled:
         for record in read_records(path, full.labels):
@@ -59,7 +59,7 @@ def labelled(config: ScreenConfig, full: Artefact) -> Tokens:
                 row[[words.start for span in spans if (words := window.find(span.start, span.end, record.text)) is not None]] = 1
                 windows.append(window)
                 begins.append(row)
-    return tokens(windows, begins)
+    return windows, begins
 
 
 def best(reads: Sequence[Read], said: Ints) -> list[Ints]:
@@ -74,19 +74,15 @@ def parts(config: ScreenConfig, reads: Sequence[Read]) -> tuple[list[Read], list
     return fitted, proved, far
 
 
-def told_tokens(reads: Sequence[Read]) -> Tokens:
-    """The tokens of what the full model read."""
-    return tokens(windows_of(reads), [row for one in reads for row in one.triggers])
+def to_learn(config: ScreenConfig, full: Artefact, fitted: Sequence[Read]) -> tuple[list[Window], list[Floats]]:
+    """What a screen is fitted on, documents read and labelled records: windows, and a probability for each of their words (W,)."""
+    windows, begins = labelled(config, full)
+    return [*windows_of(fitted), *windows], [*(np.asarray(row, np.float32) for one in fitted for row in one.triggers), *begins]
 
 
 def windows_of(reads: Sequence[Read]) -> list[Window]:
     """All windows, document after document."""
     return [window for one in reads for window in one.windows]
-
-
-def together(parts: Sequence[Tokens]) -> Tokens:
-    """All of them as one."""
-    return Tokens(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "lengths", "begins")))
 
 
 def _chance(name: str) -> float:

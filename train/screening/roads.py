@@ -27,8 +27,8 @@ from eval.score.command import run
 from train.config import config_path, load_config
 from train.screening.bound import bound, drawn, share_lost
 from train.screening.config import ScreenConfig
-from train.screening.documents import best, embeddings, labelled, parts, readings, together, told_tokens, windows_of
-from train.screening.students import FOUND, fit, narrowed
+from train.screening.documents import best, embeddings, parts, readings, to_learn, windows_of
+from train.screening.students import FOUND, fit, narrowed, tokens
 from train.screening.teacher import Read
 from waqia.bulk.screen import scores
 from waqia.model import artefact
@@ -79,7 +79,7 @@ def roads(config: ScreenConfig, full: Artefact, fitted: Sequence[Read]) -> dict[
 def static(config: ScreenConfig, full: Artefact, fitted: Sequence[Read]) -> Score:
     """The screen as it ships, of the width that the configuration says."""
     vectors, _ = narrowed(embeddings(full), config.student.depth)
-    weights = fit(together([told_tokens(fitted), labelled(config, full)]), vectors, config.student, config.seed)
+    weights = fit(tokens(*to_learn(config, full, fitted)), vectors, config.student, config.seed)
     return lambda windows: scores(windows, weights)
 
 
@@ -94,12 +94,13 @@ def linear(fitted: Sequence[Read], seed: int) -> Score:
 def early(full: Artefact, layer: int, fitted: Sequence[Read], config: ScreenConfig) -> Score:
     """A probe of one hidden layer on the states after an encoder layer: whether a mention begins at the token."""
     chance = np.random.default_rng(config.seed)
-    told = [told_tokens([one]) for one in fitted]
-    begins = np.concatenate([one.begins for one in told])
-    states, wanted, at = [], [], np.concatenate([[0], np.cumsum(np.concatenate([one.lengths for one in told]))])
+    windows, words = to_learn(config, full, fitted)
+    learnt = tokens(windows, words)
+    begins, at = learnt.begins, np.concatenate([[0], np.cumsum(learnt.lengths)])
+    states, wanted = [], []
     few = begins >= FOUND
     kept = few | (chance.random(len(begins)) < config.student.negatives * few.sum() / max(1, (~few).sum()))
-    for place, mine in _encoder_pass(full, layer, windows_of(fitted)):
+    for place, mine in _encoder_pass(full, layer, windows):
         here = slice(at[place], at[place + 1])
         states.append(mine[kept[here]])
         wanted.append(begins[here][kept[here]])
