@@ -5,11 +5,11 @@ from __future__ import annotations
 from waqia.model import memory
 
 
-def test_memory_goes_back_each_time_4096_tokens_are_read(monkeypatch):
+def test_memory_goes_back_each_time_8192_tokens_are_read(monkeypatch):
     given: list[int] = []
     monkeypatch.setattr(memory, "_TRIM", given.append)
     holes = memory.Holes()
-    for tokens, times in ((4095, 0), (1, 1), (4095, 1), (5000, 2), (1, 2)):
+    for tokens, times in ((8191, 0), (1, 1), (8191, 1), (5000, 2), (1, 2)):
         holes.after(tokens)
         assert len(given) == times
     assert set(given) == {0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
-OFTEN = 4096  # tokens read between two times: it takes some milliseconds, and reading those takes hundreds
+OFTEN = 8192  # tokens read between two times: it takes some milliseconds, and pages are cleared again
 
 
 def _malloc_trim() -> Callable[[int], object] | None:
