@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from waqia.document import actors
 from waqia.document.actors import COLUMNS, ActorTable, link_actors
 from waqia.document.folding import fold, key
 from waqia.errors import RecordError
@@ -203,3 +204,15 @@ def test_folding_makes_spellings_one() -> None:
     assert fold("#قوّات_النظـام") == "قوات النظام"
     assert key("إدلب") == key("ادلب")
     assert key("الحسكة") == key("حسكه") == ("حسكه",)
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 40])
+def test_a_long_text_is_looked_through_in_stretches_that_cut_no_name(monkeypatch, root, stretch) -> None:
+    rows = (root / "src/waqia/document/aliases.tsv").read_text("utf-8").splitlines()[1:60]
+    names = [name for row in rows for name in row.split("\t")[3].split("|")]
+    text = "قال إن ".join(f"{name} " for name in names)
+    whole = [actor.id for actor in TABLE.mentioned(text)]
+    monkeypatch.setattr(actors, "STRETCH", stretch)
+    assert [actor.id for actor in TABLE.mentioned(text)] == whole
+    assert len(whole) > 40
+    assert max(len(words) for words, _ in TABLE._stretches(text)) < stretch + TABLE.longest

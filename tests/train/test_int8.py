@@ -83,3 +83,12 @@ def test_back_in_fp32_it_rounds_nothing_and_quantised_anew_its_weights_stay(plai
     again = quantise(back, tmp_path / "again.onnx", [{"given": ROWS * by}])
     for name, values in stored(path).items():
         np.testing.assert_allclose(stored(again)[name], values, rtol=2e-3, atol=1e-6)  # fp16 between the two
+
+
+def test_a_graph_without_large_products_stays_as_it_is(tmp_path):
+    nodes = [product("given", "last", "said")]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4, width]) for name, width in (("given", WIDTH), ("said", 3))]
+    small = numpy_helper.from_array(DRAW.normal(size=(WIDTH, 3)).astype(np.float32), "last")
+    graph = helper.make_graph(nodes, "tiny", ends[:1], ends[1:], [small])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / "tiny.onnx")
+    assert np.array_equal(read(in_int8(tmp_path / "tiny.onnx", tmp_path), ROWS[:2]), read(tmp_path / "tiny.onnx", ROWS[:2]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -23,6 +24,8 @@ from waqia.schema import Reading
 
 COLUMNS = ("id", "name_en", "name_ar", "aliases_ar", "sector", "country", "from", "to")
 PACKAGED = "aliases.tsv"
+STRETCH = 50_000  # characters of a text that are looked through at once: what bounds the memory for a long one
+_SPACE = re.compile(r"\s")
 _FIRST, _LAST = 1800, 9999
 
 # Nouns for the people, arms and parts of an actor, singular and in the construct; endings are added below.
@@ -154,12 +157,24 @@ class ActorTable:
 
     def mentioned(self, text: str, year: int | None = None) -> list[Actor]:
         """Every actor that a text names anywhere by names that nobody shares, once each, in the order of the text."""
-        words, found = fold(text).split(), dict[Actor, None]()
-        for position in range(len(words)):
-            entries, _ = self._at(words, position)
-            if entries and not any(entry.shared for entry in entries) and (actor := _choose(entries, year, frozenset())):
-                found[actor] = None
+        found = dict[Actor, None]()
+        for words, begins in self._stretches(text):
+            for position in range(begins):
+                entries, _ = self._at(words, position)
+                if entries and not any(entry.shared for entry in entries) and (actor := _choose(entries, year, frozenset())):
+                    found[actor] = None
         return list(found)
+
+    def _stretches(self, text: str) -> Iterator[tuple[list[str], int]]:
+        """The folded words of a text in stretches, and how many of each an alias may begin at; behind those stands what it may go on with."""
+        start, words = 0, list[str]()
+        while start < len(text):
+            space = _SPACE.search(text, start + STRETCH)
+            stop = space.start() if space else len(text)
+            words += fold(text[start:stop]).split()
+            begins = max(0, len(words) - self.longest + 1) if stop < len(text) else len(words)
+            yield words, begins
+            start, words = stop, words[begins:]
 
     def _at(self, words: Sequence[str], position: int) -> tuple[tuple[_Entry, ...], int]:
         """The rows of the longest alias that begins at a word, and how many words it has."""
