@@ -166,7 +166,7 @@ class ActorTable:
         return list(found)
 
     def _stretches(self, text: str) -> Iterator[tuple[list[str], int]]:
-        """The folded words of a text in stretches, and how many of each an alias may begin at; behind those stands what it may go on with."""
+        """The folded words of a text in stretches, and at how many of them an alias may begin: what it goes on with stands behind."""
         start, words = 0, list[str]()
         while start < len(text):
             space = _SPACE.search(text, start + STRETCH)
