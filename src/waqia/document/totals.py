@@ -89,8 +89,9 @@ def _added(text: str, ordered: Sequence[Told]) -> list[Told]:
 
 
 def _goes_on(text: str, last: Told, told: Told) -> bool:
-    between = text[last.span.end : told.span.start]
     listed = 0 <= told.span.start - last.span.end <= _LIST and sentence_around(text, last.span.start)[1] >= told.span.end
     counted = not any(bound.word for bound in (*told.counts.bounds.values(), *last.counts.bounds.values()))
-    own = any(fate(word) is not None for word in split_words(fold(between + " " + told.span.text)))
-    return listed and counted and told.span.text.startswith("و") and not own and bool(set(told.counts.bounds) & set(last.counts.bounds))
+    if not (listed and counted and told.span.text.startswith("و") and told.counts.bounds.keys() & last.counts.bounds.keys()):
+        return False
+    between = text[last.span.end : told.span.start]
+    return all(fate(word) is None for word in split_words(fold(f"{between} {told.span.text}")))
